@@ -1,0 +1,2 @@
+//! importer
+fn main() {}

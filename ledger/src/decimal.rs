@@ -1,0 +1,215 @@
+//! Exact decimals: what comes in is text, what goes out is text, and no float is in between.
+
+use std::{fmt, iter::Sum, ops::Add, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Digits after the point that are kept. A number with more is refused, never rounded.
+pub const SCALE: usize = 9;
+const UNIT: i128 = 1_000_000_000;
+/// |x| < 10^15, so that 10^14 of the largest amounts still sum within 128 bits.
+const LIMIT: i128 = 1_000_000_000_000_000 * UNIT;
+
+/// An exact decimal with at most [`SCALE`] digits after the point, held as a count of 10⁻⁹.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Decimal(i128);
+
+/// Why a text is not an amount or a quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    /// Something else than an optional sign, digits and one point.
+    #[error("is not a decimal number such as 12, -0.5 or 23.98")]
+    NotANumber,
+    /// More than [`SCALE`] digits after the point.
+    #[error("has more than 9 decimals")]
+    TooPrecise,
+    /// 10¹⁵ or more in absolute value.
+    #[error("is 10^15 or more")]
+    TooLarge,
+}
+
+impl Decimal {
+    /// Zero.
+    pub const ZERO: Self = Self(0);
+
+    /// Reads a number of a file: |x| < 10¹⁵, at most 9 decimals that are not trailing zeros.
+    /// Signs, digits and one point only: no exponent, no thousands separator, no `NaN`.
+    pub fn parse_amount(text: &str) -> Result<Self, DecimalError> {
+        let value = text.parse::<Self>()?;
+        if value.0.abs() >= LIMIT { Err(DecimalError::TooLarge) } else { Ok(value) }
+    }
+
+    /// This sum divided by `count`, rounded half to even at `places` (0 to 9) decimals; `None`
+    /// where the count is zero.
+    #[must_use]
+    pub fn divide_half_even(self, count: u64, places: u32) -> Option<Self> {
+        let step = 10_i128.pow(u32::try_from(SCALE).unwrap_or(9).saturating_sub(places));
+        let divisor = i128::from(count).checked_mul(step)?;
+        if divisor == 0 {
+            return None;
+        }
+        let (quotient, remainder) = (self.0.div_euclid(divisor), self.0.rem_euclid(divisor));
+        let above_half = remainder.checked_mul(2)?.cmp(&divisor);
+        let up = above_half.is_gt() || (above_half.is_eq() && quotient % 2 != 0);
+        Some(Self((quotient + i128::from(up)).checked_mul(step)?))
+    }
+}
+
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        let (negative, digits) = match text.as_bytes().first() {
+            Some(b'-') => (true, &text[1..]),
+            Some(b'+') => (false, &text[1..]),
+            _ => (false, text),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        if whole.is_empty() && fraction.is_empty() {
+            return Err(DecimalError::NotANumber);
+        }
+        if !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+            return Err(DecimalError::NotANumber);
+        }
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.len() > SCALE {
+            return Err(DecimalError::TooPrecise);
+        }
+        let padding = std::iter::repeat_n(b'0', SCALE - fraction.len());
+        let units = whole
+            .bytes()
+            .chain(fraction.bytes())
+            .chain(padding)
+            .try_fold(0_i128, |sum, digit| {
+                sum.checked_mul(10)?.checked_add(i128::from(digit - b'0'))
+            })
+            .ok_or(DecimalError::TooLarge)?;
+        Ok(Self(if negative { -units } else { units }))
+    }
+}
+
+/// All digits, no trailing zeros, no exponent: `55.1`, `-196.2`, `0`.
+impl fmt::Display for Decimal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (whole, fraction) = (self.0.unsigned_abs() / UNIT.unsigned_abs(), self.0.unsigned_abs() % UNIT.unsigned_abs());
+        if fraction == 0 {
+            return write!(formatter, "{sign}{whole}");
+        }
+        let fraction = format!("{fraction:09}");
+        write!(formatter, "{sign}{whole}.{}", fraction.trim_end_matches('0'))
+    }
+}
+
+/// Saturates at the 128-bit ends, which no sum of amounts reaches (see [`Decimal::parse_amount`]).
+impl Add for Decimal {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sum for Decimal {
+    fn sum<I: Iterator<Item = Self>>(values: I) -> Self {
+        values.fold(Self::ZERO, Add::add)
+    }
+}
+
+/// A JSON string, so that no reader turns it into a float.
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Decimal {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Decimal".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn keeps_all_digits_and_no_trailing_zeros() {
+        for (text, shown) in [
+            ("23.98", "23.98"),
+            ("0.436", "0.436"),
+            ("-196.20", "-196.2"),
+            ("55.100", "55.1"),
+            ("007", "7"),
+            ("-0", "0"),
+            ("+5", "5"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("-0.000000001", "-0.000000001"),
+            ("1.0000000000000", "1"),
+        ] {
+            assert_eq!(decimal(text).to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_plain_decimal() {
+        for text in ["", " ", "-", ".", "1e3", "NaN", "inf", "1,234.50", "(12.50)", "$5", "1 2", "--1", "1.2.3", "٣", "−5"] {
+            assert_eq!(text.parse::<Decimal>(), Err(DecimalError::NotANumber), "{text:?}");
+        }
+        assert_eq!("0.0000000001".parse::<Decimal>(), Err(DecimalError::TooPrecise));
+        assert_eq!(Decimal::parse_amount("1000000000000000"), Err(DecimalError::TooLarge));
+        assert_eq!(Decimal::parse_amount(&"9".repeat(60)), Err(DecimalError::TooLarge));
+        assert!(Decimal::parse_amount("-999999999999999.999999999").is_ok());
+    }
+
+    #[test]
+    fn averages_round_half_to_even() {
+        for (sum, count, places, average) in [
+            ("0.05", 2, 2, "0.02"),
+            ("0.15", 2, 2, "0.08"),
+            ("-0.05", 2, 2, "-0.02"),
+            ("-0.15", 2, 2, "-0.08"),
+            ("-171.348", 2, 4, "-85.674"),
+            ("10", 3, 4, "3.3333"),
+            ("-10", 3, 4, "-3.3333"),
+        ] {
+            assert_eq!(decimal(sum).divide_half_even(count, places), Some(decimal(average)), "{sum}/{count}");
+        }
+        assert_eq!(decimal("1").divide_half_even(0, 2), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_back_the_same(units in -LIMIT + 1..LIMIT) {
+            let value = Decimal(units);
+            prop_assert_eq!(Decimal::parse_amount(&value.to_string()), Ok(value));
+        }
+
+        #[test]
+        fn parsing_never_panics(text in "\\PC*") {
+            let _ = text.parse::<Decimal>();
+        }
+    }
+}
