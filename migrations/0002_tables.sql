@@ -1,0 +1,211 @@
+-- What the ledger holds. A sale is written once and never updated or deleted after publish;
+-- what counts is decided by which loads are live. `sale` has no key, no index that is looked at
+-- while loading, no trigger and no foreign key: it is on the hot path.
+
+-- A stream of sales within which an order id is unique, in one currency.
+CREATE TABLE takings.dataset (
+    dataset_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9-]{1,63}$'),
+    -- Of its live loads; null where there are none.
+    currency text CHECK (currency ~ '^[A-Z]{3}$'),
+    -- Fingerprints are keyed, so that nobody can craft a file whose lines seem to be others.
+    fingerprint_key bytea NOT NULL
+        DEFAULT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Which login or group role may load into which dataset.
+CREATE TABLE takings.dataset_grant (
+    role_name name NOT NULL,
+    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    granted_by name NOT NULL DEFAULT session_user,
+    granted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (role_name, dataset_id)
+);
+
+-- One run of one import. (Earlier systems: num_rows is lines_imported, imported_at is ended_at.)
+CREATE TABLE takings.imported_file (
+    imported_file_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    import_id uuid NOT NULL,
+    run integer NOT NULL CHECK (run > 0),
+    currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    filename text NOT NULL,
+    source text NOT NULL,
+    format text NOT NULL,
+    on_overlap text NOT NULL CHECK (on_overlap IN ('fail', 'skip', 'replace')),
+    max_rejected text NOT NULL CHECK (max_rejected ~ '^[0-9]+%?$'),
+    requested_by text NOT NULL,
+    request_id text NOT NULL,
+    status text NOT NULL DEFAULT 'Running'
+        CHECK (status IN ('Running', 'Published', 'Refused', 'Abandoned')),
+    result text CHECK (result IN ('Published', 'AlreadyLoaded', 'Refused', 'Abandoned')),
+    reason text,
+    error_message text,
+    digest bytea CHECK (octet_length(digest) = 32),
+    bytes bigint NOT NULL DEFAULT 0,
+    lines_read bigint NOT NULL DEFAULT 0,
+    lines_imported bigint NOT NULL DEFAULT 0,
+    lines_skipped bigint NOT NULL DEFAULT 0,
+    lines_rejected bigint NOT NULL DEFAULT 0,
+    lines_valid bigint NOT NULL DEFAULT 0,
+    first_sale_date date,
+    last_sale_date date,
+    revenue numeric,
+    -- What this run put into the ledger; or what was there already with the same content.
+    load_id integer,
+    existing_load_id integer,
+    conflicts jsonb NOT NULL DEFAULT '[]',
+    reject_counts jsonb NOT NULL DEFAULT '{}',
+    started_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz,
+    UNIQUE (import_id, dataset_id, run),
+    CONSTRAINT nothing_is_silently_dropped CHECK (CASE status
+        WHEN 'Published' THEN lines_read = lines_imported + lines_skipped + lines_rejected
+        WHEN 'Refused' THEN lines_imported = 0
+            AND lines_read = lines_valid + lines_skipped + lines_rejected
+        ELSE lines_imported = 0 END)
+);
+CREATE INDEX imported_file_digest ON takings.imported_file (dataset_id, digest);
+CREATE INDEX imported_file_existing ON takings.imported_file (existing_load_id)
+    WHERE existing_load_id IS NOT NULL;
+
+-- What a published run put into the ledger. Of two live loads that hold an order-day, the one
+-- published later counts.
+CREATE SEQUENCE takings.load_id AS integer;
+CREATE TABLE takings.load (
+    load_id integer PRIMARY KEY,
+    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    imported_file_id bigint NOT NULL UNIQUE REFERENCES takings.imported_file,
+    publish_order bigint NOT NULL,
+    state text NOT NULL DEFAULT 'live' CHECK (state IN ('live', 'retired', 'reverted')),
+    ended_at timestamptz,
+    ended_by text,
+    ended_reason text,
+    UNIQUE (dataset_id, publish_order)
+);
+
+-- One accepted line of a file. A partition a dataset, since INSERT is granted on the partition.
+CREATE TABLE takings.sale (
+    dataset_id integer NOT NULL,
+    load_id integer NOT NULL,
+    line integer NOT NULL,
+    sale_date date NOT NULL,
+    order_id text COLLATE "C" NOT NULL,
+    product text,
+    location text,
+    payment_method text,
+    client text,
+    quantity numeric,
+    unit_price numeric,
+    line_total numeric NOT NULL
+) PARTITION BY LIST (dataset_id);
+-- A load's lines lie side by side: a few bytes per 128 pages lead to them.
+CREATE INDEX sale_load ON takings.sale USING brin (load_id) WITH (autosummarize = on);
+
+-- The lines of one order on one date in one load: the unit in which files are compared.
+CREATE TABLE takings.order_day (
+    dataset_id integer NOT NULL,
+    load_id integer NOT NULL,
+    sale_date date NOT NULL,
+    -- The load whose version counted when this one was published; null where there was none.
+    earlier_load_id integer,
+    order_id text COLLATE "C" NOT NULL,
+    line_count bigint NOT NULL,
+    revenue numeric NOT NULL,
+    fingerprint bytea NOT NULL,
+    PRIMARY KEY (dataset_id, order_id, sale_date, load_id)
+);
+CREATE INDEX order_day_load ON takings.order_day USING brin (load_id) WITH (autosummarize = on);
+
+-- How a load met earlier ones: order-days it left to them, order-days it took from them.
+CREATE TABLE takings.load_overlap (
+    load_id integer NOT NULL,
+    earlier_load_id integer NOT NULL,
+    skipped bigint NOT NULL DEFAULT 0,
+    replaced bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (earlier_load_id, load_id)
+);
+
+-- Exact figures a day, kept by publish and revert. A day without sales has no row.
+CREATE TABLE takings.daily_revenue (
+    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    sale_date date NOT NULL,
+    revenue numeric NOT NULL,
+    line_count bigint NOT NULL CHECK (line_count >= 0),
+    order_count bigint NOT NULL CHECK (order_count >= 0),
+    PRIMARY KEY (dataset_id, sale_date)
+);
+
+-- How many orders have these two as successive live days. Distinct orders over a range:
+-- the sum of orders a day less the pairs of which both days lie in it.
+CREATE TABLE takings.order_day_pair (
+    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    first_date date NOT NULL,
+    second_date date NOT NULL,
+    order_count bigint NOT NULL CHECK (order_count >= 0),
+    PRIMARY KEY (dataset_id, first_date, second_date)
+);
+
+-- The names that published files held.
+CREATE TABLE takings.product (
+    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    name text NOT NULL,
+    -- Of the latest sale that gave one.
+    latest_price numeric,
+    latest_price_date date,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (dataset_id, name)
+);
+CREATE TABLE takings.location (
+    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (dataset_id, name)
+);
+CREATE TABLE takings.payment_method (
+    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (dataset_id, name)
+);
+
+-- Every rejected line of a published run; of a refused one the first 10,000.
+CREATE TABLE takings.reject (
+    imported_file_id bigint NOT NULL REFERENCES takings.imported_file,
+    line integer NOT NULL,
+    column_name text NOT NULL,
+    value text NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (imported_file_id, line)
+);
+
+-- One row: goes up with each change of the figures. The token is new each time, since after a
+-- restore from a backup the same numbers come again.
+CREATE TABLE takings.ledger_version (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    version bigint NOT NULL DEFAULT 0,
+    token uuid NOT NULL DEFAULT gen_random_uuid(),
+    stepped_at timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO takings.ledger_version DEFAULT VALUES;
+
+-- The version of each order-day that counts.
+CREATE VIEW takings.live_order_day AS
+SELECT DISTINCT ON (order_day.dataset_id, order_day.order_id, order_day.sale_date) order_day.*
+FROM takings.order_day
+JOIN takings.load ON load.load_id = order_day.load_id AND load.state = 'live'
+ORDER BY order_day.dataset_id, order_day.order_id, order_day.sale_date, load.publish_order DESC;
+
+-- The lines that count: what every figure can be recomputed from.
+CREATE VIEW takings.live_sale AS
+SELECT sale.*
+FROM takings.sale
+JOIN takings.live_order_day USING (dataset_id, order_id, sale_date, load_id);
+
+GRANT SELECT ON takings.imported_file, takings.load, takings.sale, takings.order_day,
+    takings.load_overlap, takings.daily_revenue, takings.order_day_pair, takings.product,
+    takings.location, takings.payment_method, takings.reject, takings.ledger_version,
+    takings.live_order_day, takings.live_sale TO takings_api;
+GRANT SELECT (dataset_id, name, currency, created_at) ON takings.dataset TO takings_api;

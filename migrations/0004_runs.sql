@@ -1,0 +1,155 @@
+-- A run from its beginning to an end that put nothing into the ledger. Ends are final.
+
+-- The run's row, made where it is new. The caller looks at its status: only Running goes on.
+CREATE FUNCTION takings.begin_run(
+    p_import_id uuid, p_run integer, p_dataset text, p_currency text, p_filename text,
+    p_source text, p_format text, p_on_overlap text, p_max_rejected text,
+    p_requested_by text, p_request_id text
+) RETURNS TABLE (o_imported_file_id bigint, o_dataset_id integer, o_status text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_dataset_id integer := writable_dataset(p_dataset);
+    v_newest integer;
+BEGIN
+    SELECT max(run) INTO v_newest FROM imported_file
+        WHERE import_id = p_import_id AND dataset_id = v_dataset_id;
+    IF p_run < v_newest AND NOT EXISTS (SELECT FROM imported_file WHERE import_id = p_import_id
+            AND dataset_id = v_dataset_id AND run = p_run AND status <> 'Running') THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK002', MESSAGE = format(
+            'Run %s of this import is superseded: its run %s has begun.', p_run, v_newest);
+    END IF;
+    INSERT INTO imported_file (dataset_id, import_id, run, currency, filename, source, format,
+            on_overlap, max_rejected, requested_by, request_id)
+        VALUES (v_dataset_id, p_import_id, p_run, p_currency, p_filename, p_source, p_format,
+            p_on_overlap, p_max_rejected, p_requested_by, p_request_id)
+        ON CONFLICT DO NOTHING;
+    RETURN QUERY SELECT imported_file_id, dataset_id, status FROM imported_file
+        WHERE import_id = p_import_id AND dataset_id = v_dataset_id AND run = p_run;
+END
+$$;
+
+-- Locks the run and, before it, its dataset: one publish, revert or end at a time in a dataset.
+CREATE FUNCTION takings.lock_run(p_imported_file_id bigint) RETURNS takings.imported_file
+LANGUAGE plpgsql
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_run imported_file;
+BEGIN
+    PERFORM FROM dataset JOIN imported_file USING (dataset_id)
+        WHERE imported_file_id = p_imported_file_id FOR NO KEY UPDATE OF dataset;
+    SELECT * INTO v_run FROM imported_file WHERE imported_file_id = p_imported_file_id
+        FOR NO KEY UPDATE;
+    IF v_run IS NULL OR NOT may_write(v_run.dataset_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK001', MESSAGE = format(
+            'The database role %s may not write to this run''s dataset.', session_user);
+    END IF;
+    IF v_run.status <> 'Running' THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK003', MESSAGE = format(
+            'The run has ended already: %s.', v_run.status);
+    END IF;
+    RETURN v_run;
+END
+$$;
+
+-- Records rejected lines of a run, in the transaction that loads or refuses it.
+CREATE FUNCTION takings.add_rejects(
+    p_imported_file_id bigint, p_lines integer[], p_columns text[], p_values text[],
+    p_reasons text[]
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM imported_file WHERE imported_file_id = p_imported_file_id
+            AND status = 'Running' AND may_write(dataset_id)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK003', MESSAGE = 'The run has ended already.';
+    END IF;
+    INSERT INTO reject (imported_file_id, line, column_name, value, reason)
+        SELECT p_imported_file_id, * FROM unnest(p_lines, p_columns, p_values, p_reasons);
+END
+$$;
+
+-- Ends a run whose input can't be loaded.
+CREATE FUNCTION takings.refuse_run(
+    p_imported_file_id bigint, p_reason text, p_message text, p_digest bytea, p_bytes bigint,
+    p_lines_read bigint, p_lines_skipped bigint, p_lines_rejected bigint,
+    p_first_sale_date date, p_last_sale_date date, p_conflicts jsonb, p_reject_counts jsonb
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+BEGIN
+    PERFORM lock_run(p_imported_file_id);
+    UPDATE imported_file SET
+        status = 'Refused', result = 'Refused', reason = p_reason, error_message = p_message,
+        digest = p_digest, bytes = p_bytes, lines_read = p_lines_read,
+        lines_skipped = p_lines_skipped, lines_rejected = p_lines_rejected,
+        lines_valid = p_lines_read - p_lines_skipped - p_lines_rejected,
+        first_sale_date = p_first_sale_date, last_sale_date = p_last_sale_date,
+        conflicts = p_conflicts, reject_counts = p_reject_counts, ended_at = now()
+    WHERE imported_file_id = p_imported_file_id;
+END
+$$;
+
+-- Ends a run of which nobody knows the end: what was published stays, anything else is abandoned
+-- and can never publish. Waits for a publish that is under way. Returns the run's row.
+CREATE FUNCTION takings.settle_run(p_import_id uuid, p_run integer, p_dataset text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_dataset_id integer := writable_dataset(p_dataset);
+    v_imported_file_id bigint;
+BEGIN
+    INSERT INTO imported_file (dataset_id, import_id, run, currency, filename, source, format,
+            on_overlap, max_rejected, requested_by, request_id)
+        VALUES (v_dataset_id, p_import_id, p_run, 'XXX', '', '', '', 'fail', '0', '', '')
+        ON CONFLICT DO NOTHING;
+    UPDATE imported_file SET status = 'Abandoned', result = 'Abandoned', reason = 'Abandoned',
+            error_message = 'The run was given up before it had published; nothing of it is in the ledger.',
+            ended_at = now()
+        WHERE import_id = p_import_id AND dataset_id = v_dataset_id AND run = p_run
+            AND status = 'Running';
+    SELECT imported_file_id INTO STRICT v_imported_file_id FROM imported_file
+        WHERE import_id = p_import_id AND dataset_id = v_dataset_id AND run = p_run;
+    RETURN v_imported_file_id;
+END
+$$;
+
+-- The outcome of a run that has ended, field names as in a SalesImport's status; null otherwise.
+CREATE FUNCTION takings.run_outcome(p_imported_file_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+    SELECT jsonb_build_object(
+        'importId', run.import_id, 'run', run.run, 'result', run.result, 'reason', run.reason,
+        'message', coalesce(run.error_message, ''), 'load', run.load_id,
+        'dataset', dataset.name, 'currency', run.currency, 'digest', encode(run.digest, 'hex'),
+        'bytes', run.bytes, 'linesRead', run.lines_read, 'linesImported', run.lines_imported,
+        'linesSkipped', run.lines_skipped, 'linesRejected', run.lines_rejected,
+        'linesValid', run.lines_valid, 'firstSaleDate', run.first_sale_date,
+        'lastSaleDate', run.last_sale_date, 'revenue', trim_scale(run.revenue)::text,
+        'existing', (
+            SELECT jsonb_build_object('importId', import_id, 'run', existing.run,
+                'load', load_id, 'filename', filename, 'requestedBy', requested_by)
+            FROM imported_file existing WHERE existing.load_id = run.existing_load_id),
+        'rejects', coalesce((
+            SELECT jsonb_agg(jsonb_build_object('line', line, 'column', column_name,
+                'value', value, 'reason', reject.reason) ORDER BY line)
+            FROM (
+                SELECT * FROM reject WHERE reject.imported_file_id = coalesce((
+                    SELECT imported_file_id FROM load WHERE load.load_id = run.existing_load_id),
+                    run.imported_file_id)
+                ORDER BY line LIMIT 10) reject), '[]'),
+        'conflicts', run.conflicts)
+    FROM imported_file run JOIN dataset USING (dataset_id)
+    WHERE imported_file_id = p_imported_file_id AND run.result IS NOT NULL
+        AND may_write(run.dataset_id)
+$$;
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA takings FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION takings.begin_run, takings.add_rejects, takings.refuse_run,
+    takings.settle_run, takings.run_outcome TO takings_importer;
