@@ -1,1 +1,12 @@
-//! harness
+//! The real parts that tests and `make run` stand on: PostgreSQL, a Kubernetes API server,
+//! a one-node cluster and the images that run on it.
+//!
+//! Everything here is built, kept and run below one [cache] folder outside the repository, is
+//! shared between processes under file locks, outlives the process that started it and is
+//! stopped by `cargo xtask down`. Nothing here knows what Takings does: the harness depends on no
+//! other crate of the workspace.
+
+pub mod apiserver;
+pub mod cluster;
+pub mod images;
+pub mod postgres;
