@@ -1,0 +1,98 @@
+//! What is done to the ledger on purpose: granting datasets, reverting imports.
+
+use serde::{Deserialize, Serialize};
+use sqlx::{AssertSqlSafe, types::Json};
+
+use super::{Ledger, LedgerError};
+use crate::{Dataset, Decimal, ImportId, Run};
+
+/// What a revert took out of the figures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reverted {
+    /// The import.
+    pub import_id: ImportId,
+    /// The run whose load was live.
+    pub run: Run,
+    /// The key of that load.
+    pub load: i32,
+    /// Where it was.
+    pub dataset: Dataset,
+    /// How many lines it had imported.
+    pub lines: u64,
+    /// The sum of their totals.
+    pub revenue: Decimal,
+    /// Who reverted it.
+    pub reverted_by: String,
+    /// Why.
+    pub reason: String,
+    /// Imports that had left lines to it: run them again, else those lines are missing.
+    pub skipped_by: Vec<SkippedBy>,
+}
+
+/// An import that had skipped lines because another had them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SkippedBy {
+    /// The import.
+    pub import_id: ImportId,
+    /// Its run.
+    pub run: Run,
+    /// Its file's name.
+    pub filename: String,
+    /// Who asked for it.
+    pub requested_by: String,
+}
+
+impl Ledger {
+    /// Takes what an import has live out of the figures; its record stays. Repeated, it returns
+    /// the same.
+    pub async fn revert(
+        &self,
+        import_id: ImportId,
+        reason: &str,
+        by: &str,
+    ) -> Result<Reverted, LedgerError> {
+        let Json(reverted) = sqlx::query_scalar("SELECT takings.revert_import($1, $2, $3)")
+            .bind(import_id.0)
+            .bind(reason)
+            .bind(by)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(reverted)
+    }
+
+    /// Lets a role load into a dataset, which is made where it is new. For the owner.
+    pub async fn grant_importer(&self, role: &str, dataset: &Dataset) -> Result<(), LedgerError> {
+        self.require_role(role).await?;
+        sqlx::query("SELECT takings.grant_dataset($1, $2)")
+            .bind(role)
+            .bind(dataset.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Lets a role read all figures, as the API does. For the owner.
+    pub async fn grant_reader(&self, role: &str) -> Result<(), LedgerError> {
+        self.require_role(role).await?;
+        let quoted: String = sqlx::query_scalar("SELECT quote_ident($1)")
+            .bind(role)
+            .fetch_one(&self.pool)
+            .await?;
+        // GRANT takes no parameters; the name was quoted by the server itself.
+        sqlx::query(AssertSqlSafe(format!("GRANT takings_api TO {quoted}")))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn require_role(&self, role: &str) -> Result<(), LedgerError> {
+        let there: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
+                .bind(role)
+                .fetch_one(&self.pool)
+                .await?;
+        if there { Ok(()) } else { Err(LedgerError::UnknownRole(role.into())) }
+    }
+}

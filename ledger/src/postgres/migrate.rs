@@ -1,0 +1,78 @@
+//! The schema: embedded migrations, and the check that a program and a database fit.
+
+use sqlx::{
+    Connection, PgConnection, SqlSafeStr,
+    migrate::{Migrate, Migration, MigrationType, Migrator},
+    postgres::PgConnectOptions,
+};
+
+use super::{DatabaseUrl, Ledger, LedgerError};
+
+/// Every migration in order: version, what it is, its SQL. Append only, once released.
+const MIGRATIONS: [(i64, &str, &str); 7] = [
+    (1, "roles", include_str!("../../../migrations/0001_roles.sql")),
+    (2, "tables", include_str!("../../../migrations/0002_tables.sql")),
+    (3, "grants", include_str!("../../../migrations/0003_grants.sql")),
+    (4, "runs", include_str!("../../../migrations/0004_runs.sql")),
+    (5, "publish", include_str!("../../../migrations/0005_publish.sql")),
+    (6, "publish load", include_str!("../../../migrations/0006_publish_load.sql")),
+    (7, "revert", include_str!("../../../migrations/0007_revert.sql")),
+];
+/// The oldest and the newest schema that this program works with.
+const OLDEST: i64 = 7;
+const NEWEST: i64 = 7;
+
+impl Ledger {
+    /// Brings the database to the newest schema, as its owner. Returns how many migrations that
+    /// took. Several at once wait for each other.
+    pub async fn migrate(url: &DatabaseUrl) -> Result<u64, LedgerError> {
+        let options: PgConnectOptions = url.options();
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let before = applied(&mut connection).await?;
+        migrator().run_direct(None, &mut connection, false).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(source) => LedgerError::from(source),
+            other => LedgerError::Migrate(other),
+        })?;
+        let after = applied(&mut connection).await?;
+        connection.close().await?;
+        Ok(after.saturating_sub(before))
+    }
+
+    /// Refuses a schema outside the versions that this program knows.
+    pub async fn check_schema(&self) -> Result<(), LedgerError> {
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT max(version) FROM takings.schema_migration WHERE success")
+                .fetch_one(&self.pool)
+                .await?;
+        match found.ok_or(LedgerError::SchemaMissing)? {
+            OLDEST..=NEWEST => Ok(()),
+            found => Err(LedgerError::SchemaMismatch { found, oldest: OLDEST, newest: NEWEST }),
+        }
+    }
+}
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS
+        .into_iter()
+        .map(|(version, name, sql)| {
+            let sql = sql.into_sql_str();
+            Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+        })
+        .collect();
+    let mut migrator = Migrator::with_migrations(migrations);
+    migrator.create_schema("takings");
+    migrator.dangerous_set_table_name("takings.schema_migration");
+    migrator
+}
+
+async fn applied(connection: &mut PgConnection) -> Result<u64, LedgerError> {
+    let there: bool =
+        sqlx::query_scalar("SELECT to_regclass('takings.schema_migration') IS NOT NULL")
+            .fetch_one(&mut *connection)
+            .await?;
+    if !there {
+        return Ok(0);
+    }
+    let count = connection.list_applied_migrations("takings.schema_migration").await;
+    count.map(|list| list.len() as u64).map_err(LedgerError::Migrate)
+}
