@@ -6,6 +6,7 @@ runAsNonRoot: true
 runAsUser: 65532
 runAsGroup: 65532
 fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault
 {{- end }}
@@ -17,31 +18,24 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{- define "takings.imagePullSecrets" -}}
-{{- with .Values.global.imagePullSecrets }}
+{{/* Where a Pod may run and its images come from:
+     (dict "root" $ "settings" .Values.api) */}}
+{{- define "takings.placement" -}}
+enableServiceLinks: false
+{{- with .root.Values.global.imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . }}
   {{- end }}
 {{- end }}
-{{- end }}
-
-{{/* Where a Pod may run: its component's values. */}}
-{{- define "takings.scheduling" -}}
-{{- with .priorityClassName }}
+{{- with .settings.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with .nodeSelector }}
-nodeSelector:
+{{- range $field := list "nodeSelector" "tolerations" "affinity" }}
+{{- with index $.settings $field }}
+{{ $field }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -55,10 +49,22 @@ affinity:
     items:
       - key: {{ .secret.key }}
         path: url
-      {{- with .secret.caKey }}
-      - key: {{ . }}
+      {{- if .secret.caKey }}
+      - key: {{ .secret.caKey }}
         path: ca.crt
       {{- end }}
+{{- end }}
+
+{{/* How the program finds them: .Values.database */}}
+{{- define "takings.databaseEnv" -}}
+- name: DATABASE_URL_FILE
+  value: /etc/takings/database/url
+{{- if .caKey }}
+- name: PGSSLROOTCERT
+  value: /etc/takings/database/ca.crt
+- name: PGSSLMODE
+  value: verify-full
+{{- end }}
 {{- end }}
 
 {{- define "takings.databaseMount" -}}

@@ -1,15 +1,13 @@
 {{/* The Pod of one slot: (dict "root" $ "slot" "blue" "settings" .Values.api.blueGreen.slots.blue) */}}
 {{- define "takings.apiPodSpec" -}}
 {{- $api := .root.Values.api }}
-{{- $image := merge (dict "tag" .settings.image.tag "digest" .settings.image.digest) $api.image }}
+{{- $image := merge (dict "tag" .settings.image.tag "digest" .settings.image.digest) $api.image -}}
 serviceAccountName: {{ include "takings.serviceAccountName" (dict "root" .root "component" "api" "settings" $api.serviceAccount) }}
 automountServiceAccountToken: false
-enableServiceLinks: false
 terminationGracePeriodSeconds: {{ $api.lifecycle.terminationGracePeriodSeconds }}
-{{- include "takings.imagePullSecrets" .root }}
-{{- include "takings.scheduling" $api }}
+{{ include "takings.placement" (dict "root" .root "settings" $api) }}
 topologySpreadConstraints:
-  {{- include "takings.apiSpread" . | nindent 2 }}
+  {{- include "takings.apiSpread" . | trim | nindent 2 }}
 securityContext:
   {{- include "takings.podSecurityContext" .root | nindent 2 }}
 containers:
@@ -57,7 +55,7 @@ volumes:
 {{- end }}
 
 {{- define "takings.apiEnv" -}}
-{{- $api := .root.Values.api }}
+{{- $api := .root.Values.api -}}
 - name: TAKINGS_LOG
   value: {{ $api.logLevel | quote }}
 - name: TAKINGS_LISTEN
@@ -66,8 +64,7 @@ volumes:
   value: 0.0.0.0:9090
 - name: TAKINGS_SHUTDOWN_TIMEOUT
   value: {{ $api.lifecycle.shutdownTimeoutSeconds | quote }}
-- name: DATABASE_URL_FILE
-  value: /etc/takings/database/url
+{{ include "takings.databaseEnv" .root.Values.database }}
 {{- if $api.uploads.existingSecret }}
 - name: TAKINGS_IMPORT_DATABASE_URL_FILE
   value: /etc/takings/uploads/url
