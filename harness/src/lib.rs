@@ -7,6 +7,13 @@
 //! other crate of the workspace.
 
 pub mod apiserver;
+pub mod cache;
 pub mod cluster;
 pub mod images;
+pub mod packages;
+pub mod pki;
 pub mod postgres;
+pub mod process;
+pub mod program;
+pub mod progress;
+pub mod tools;

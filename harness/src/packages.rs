@@ -1,0 +1,69 @@
+//! Debian packages that the harness needs: installed where they are missing and this is root,
+//! named where it is not. Never: removes or upgrades any.
+
+use crate::{program, progress};
+use anyhow::{Context, Result, bail};
+use std::{path::Path, process::Command};
+
+/// A package, told to be there by a file that it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Package {
+    name: &'static str,
+    file: &'static str,
+}
+
+/// What a PostgreSQL server needs.
+pub const DATABASE: &[Package] = &[Package { name: "postgresql", file: "/usr/bin/psql" }];
+
+/// What a Go build with cgo needs, and the pause image.
+pub const BUILD: &[Package] = &[
+    Package { name: "gcc", file: "/usr/bin/gcc" },
+    Package { name: "libc6-dev", file: "/usr/include/stdio.h" },
+    Package { name: "libseccomp-dev", file: "/usr/include/seccomp.h" },
+    Package { name: "pkg-config", file: "/usr/bin/pkg-config" },
+];
+
+/// What a node needs to run Pods.
+pub const NODE: &[Package] = &[
+    Package { name: "conntrack", file: "/usr/sbin/conntrack" },
+    Package { name: "containernetworking-plugins", file: "/usr/lib/cni/bridge" },
+    Package { name: "iproute2", file: "/bin/ip" },
+    Package { name: "iptables", file: "/usr/sbin/iptables" },
+    Package { name: "nftables", file: "/usr/sbin/nft" },
+];
+
+/// What builds images.
+pub const IMAGES: &[Package] = &[Package { name: "buildah", file: "/usr/bin/buildah" }];
+
+/// Makes sure that all of `packages` are installed.
+pub fn ensure(packages: &[Package]) -> Result<()> {
+    let missing: Vec<_> =
+        packages.iter().filter(|p| !Path::new(p.file).exists()).map(|p| p.name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if !program::is_root() || program::find("apt-get").is_none() {
+        bail!("these Debian packages are missing: {names}\n  sudo apt-get install {names}");
+    }
+    let _lock = crate::cache::lock("packages")?;
+    progress::during(&format!("Install {names}"), || install(&missing))
+}
+
+fn install(names: &[&str]) -> Result<()> {
+    let mut apt = apt();
+    if program::run(apt.args(["install", "-y", "--no-install-recommends"]).args(names)).is_ok() {
+        return Ok(());
+    }
+    // A bare machine has no lists, or old ones.
+    program::run(self::apt().arg("update")).context("can't fetch the lists of packages")?;
+    let mut apt = self::apt();
+    program::run(apt.args(["install", "-y", "--no-install-recommends"]).args(names))?;
+    Ok(())
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.args(["-q", "-o", "DPkg::Lock::Timeout=120"]).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
