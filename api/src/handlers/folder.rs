@@ -1,0 +1,107 @@
+//! The files of a configured folder, imported on request: once each, in the order of their names.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    response::IntoResponse,
+};
+use tokio::fs::{self, File};
+
+use crate::{
+    envelope::Envelope,
+    filename,
+    handlers::uploads::Imported,
+    middleware::RequestId,
+    problem::Problem,
+    state::SharedApp,
+    uploads::{Policy, Uploads},
+};
+
+/// How the names of the files end, in any case.
+const ENDING: &str = ".csv";
+/// A GET that changes something must never be answered from a cache.
+const NO_STORE: [(HeaderName, HeaderValue); 1] =
+    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+
+/// `GET /api/import-sales/`; HEAD looks at nothing and changes nothing.
+pub(crate) async fn import(
+    State(app): State<SharedApp>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    method: Method,
+) -> Result<impl IntoResponse, Problem> {
+    if method == Method::HEAD {
+        return Ok((NO_STORE, StatusCode::OK.into_response()));
+    }
+    let uploads = app.uploads()?.clone();
+    let folder = uploads.folder.clone().ok_or(Problem::NoFolder)?;
+    let slot = uploads.slot()?;
+    let work = import_all(uploads.clone(), folder, id.to_string());
+    let imported_row = uploads.finish(slot, work).await?;
+    let answer = match imported_row {
+        0 => Envelope::new(
+            StatusCode::OK,
+            "Nothing in the folder is new.",
+            Imported { imported_row },
+        ),
+        _ => Envelope::new(StatusCode::CREATED, "success", Imported { imported_row }),
+    };
+    Ok((NO_STORE, answer.into_response()))
+}
+
+/// Loads file after file. One that fails leaves the others as they are.
+async fn import_all(uploads: Uploads, folder: PathBuf, request_id: String) -> Result<u64, Problem> {
+    let (mut imported, mut failed) = (0, Vec::new());
+    for path in files(&folder).await.map_err(Problem::FolderUnreadable)? {
+        let name = filename::sanitized(&path.file_name().unwrap_or_default().to_string_lossy());
+        match import_one(&uploads, &folder, &path, &name, &request_id).await {
+            Ok(rows) => imported += rows,
+            Err(problem) if problem.retry_after().is_some() => return Err(problem),
+            Err(problem) => failed.push((name.clone(), format!("{name}: {problem}"))),
+        }
+    }
+    if failed.is_empty() { Ok(imported) } else { Err(Problem::FolderFailed { imported, failed }) }
+}
+
+async fn import_one(
+    uploads: &Uploads,
+    folder: &Path,
+    path: &Path,
+    name: &str,
+    request_id: &str,
+) -> Result<u64, Problem> {
+    let file = open_beneath(folder, path).await.map_err(Problem::FileUnreadable)?;
+    let run = Policy::default().run(name.to_owned(), "folder", request_id.to_owned());
+    Ok(uploads.load(run, file).await?.lines_imported)
+}
+
+/// The CSV files of the folder, in the order of their names.
+async fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let (mut entries, mut files) = (fs::read_dir(folder).await?, Vec::new());
+    while let Some(entry) = entries.next_entry().await? {
+        let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
+        if name.ends_with(ENDING) && !name.starts_with('.') {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Opens a regular file that lies in the folder; links that stay inside are fine, as those of a
+/// mounted ConfigMap do.
+async fn open_beneath(folder: &Path, path: &Path) -> io::Result<File> {
+    let real = fs::canonicalize(path).await?;
+    if !real.starts_with(fs::canonicalize(folder).await?) {
+        return Err(io::Error::other("the file is a link that leads out of the folder"));
+    }
+    if !fs::metadata(&real).await?.is_file() {
+        return Err(io::Error::other("this is not a regular file"));
+    }
+    File::open(real).await
+}
