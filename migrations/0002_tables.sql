@@ -132,8 +132,8 @@ CREATE TABLE takings.daily_revenue (
     dataset_id integer NOT NULL REFERENCES takings.dataset,
     sale_date date NOT NULL,
     revenue numeric NOT NULL,
-    line_count bigint NOT NULL CHECK (line_count >= 0),
-    order_count bigint NOT NULL CHECK (order_count >= 0),
+    line_count bigint NOT NULL,
+    order_count bigint NOT NULL,
     PRIMARY KEY (dataset_id, sale_date)
 );
 
@@ -143,7 +143,7 @@ CREATE TABLE takings.order_day_pair (
     dataset_id integer NOT NULL REFERENCES takings.dataset,
     first_date date NOT NULL,
     second_date date NOT NULL,
-    order_count bigint NOT NULL CHECK (order_count >= 0),
+    order_count bigint NOT NULL,
     PRIMARY KEY (dataset_id, first_date, second_date)
 );
 

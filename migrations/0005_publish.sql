@@ -62,6 +62,12 @@ BEGIN
     PERFORM shift_figures(p_dataset_id, v_changed, 1);
     DELETE FROM daily_revenue WHERE dataset_id = p_dataset_id AND order_count = 0;
     DELETE FROM order_day_pair WHERE dataset_id = p_dataset_id AND order_count = 0;
+    IF EXISTS (SELECT FROM daily_revenue WHERE dataset_id = p_dataset_id
+                AND least(order_count, line_count) < 0)
+            OR EXISTS (SELECT FROM order_day_pair WHERE dataset_id = p_dataset_id
+                AND order_count < 0) THEN
+        RAISE EXCEPTION 'The daily figures disagree with the loads: nothing was changed.';
+    END IF;
     UPDATE dataset SET currency = (
             SELECT imported_file.currency FROM load JOIN imported_file USING (imported_file_id)
             WHERE load.dataset_id = p_dataset_id AND state = 'live' LIMIT 1)

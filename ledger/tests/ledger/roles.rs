@@ -1,0 +1,123 @@
+//! Who may do what, also with the password and `psql` in hand.
+
+use ledger::{
+    Dataset,
+    outcome::{Reason, RunResult},
+    postgres::LedgerError,
+};
+use crate::support::{File, TestLedger, day, load, open, write_and_publish};
+
+#[tokio::test]
+async fn a_role_loads_only_into_datasets_that_are_granted_to_it() {
+    let test = TestLedger::new().await;
+    let (role, importer) = test.role("shop_a");
+    test.ledger.grant_importer(&role, &"shop-a".parse().unwrap()).await.unwrap();
+    test.ledger.grant_importer(&role, &"shop-a".parse().unwrap()).await.unwrap();
+    let mine = load(&importer, &File::new(&[(1, "a", "1")]).dataset("shop-a")).await.unwrap();
+    assert_eq!(mine.result, RunResult::Published, "{}", mine.message);
+    for dataset in ["shop-b", "default"] {
+        let outcome = load(&importer, &File::new(&[(1, "a", "1")]).dataset(dataset)).await.unwrap();
+        assert_eq!((outcome.result, outcome.reason), (RunResult::Refused, Reason::DatasetNotGranted));
+        assert!(outcome.message.contains("takings-importer grant --role"), "{}", outcome.message);
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_was_granted_nothing_is_told_so() {
+    let test = TestLedger::new().await;
+    let (_, stranger) = test.role("stranger");
+    let outcome = load(&stranger, &File::new(&[(1, "a", "1")])).await.unwrap();
+    assert_eq!(outcome.reason, Reason::DatasetNotGranted);
+}
+
+#[tokio::test]
+async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
+    let test = TestLedger::new().await;
+    let (role, thief) = test.role("thief");
+    test.ledger.grant_importer(&role, &"own".parse().unwrap()).await.unwrap();
+    let file = File::new(&[(1, "a", "1")]).dataset("victim");
+    let run = open(&test.ledger, &file).await;
+    let published = File::new(&[(2, "b", "1")]).dataset("victim");
+    test.load(&published).await;
+    let partition = "sale_".to_owned()
+        + &test.sql("SELECT dataset_id FROM takings.dataset WHERE name = 'victim'");
+    let row = test.sql("SELECT imported_file_id FROM takings.imported_file WHERE status = 'Running'");
+    let digest = "'\\x00'::bytea";
+    for attempt in [
+        format!("INSERT INTO takings.{partition} SELECT * FROM takings.{partition}"),
+        format!("COPY takings.{partition} FROM STDIN"),
+        "INSERT INTO takings.sale (dataset_id, load_id, line, sale_date, order_id, line_total) VALUES (1, 1, 1, now(), 'x', 1)".into(),
+        format!("SELECT * FROM takings.{partition}"),
+        "SELECT * FROM takings.sale".into(),
+        "SELECT * FROM takings.imported_file".into(),
+        "SELECT fingerprint_key FROM takings.dataset".into(),
+        format!("SELECT takings.publish_load({row}, 1, {digest}, 0, 0, 0, '{{}}')"),
+        format!("SELECT takings.publish_already_loaded({row}, {digest}, 0)"),
+        format!("SELECT takings.refuse_run({row}, 'x', 'x', null, 0, 0, 0, 0, null, null, '[]', '{{}}')"),
+        format!("SELECT takings.add_rejects({row}, '{{1}}', '{{x}}', '{{x}}', '{{x}}')"),
+        format!("SELECT takings.settle_run('{}', 1, 'victim')", file.import_id()),
+        format!("SELECT takings.revert_import('{}', 'x', 'x')", published.import_id()),
+        "SELECT takings.grant_dataset(session_user, 'victim')".into(),
+        "SELECT takings.ensure_dataset('new')".into(),
+        "SELECT takings.shift_figures(1, '{1}', 1)".into(),
+        "SELECT takings.change_live_loads(1, null, null, '{1}', 'reverted', '', '')".into(),
+        "SELECT takings.step_version()".into(),
+    ] {
+        let asked = test.server.sql_as(&test.database.name, &role, "secret", &attempt);
+        assert!(asked.is_err(), "{attempt} went through: {asked:?}");
+    }
+    let seen = test.server.sql_as(
+        &test.database.name,
+        &role,
+        "secret",
+        &format!("SELECT takings.run_outcome({row}) IS NULL"),
+    );
+    assert_eq!(seen.unwrap().trim(), "t");
+    // A run of its own under the same import id does not touch the victim's.
+    let outcome = load(&thief, &File::new(&[]).dataset("own").run_of(published.import_id(), 9)).await;
+    assert_eq!(outcome.unwrap().result, RunResult::Published);
+    let victim = "victim".parse().unwrap();
+    let figures = test.ledger.revenue(&victim, day(1), day(31)).await.unwrap();
+    assert_eq!(figures.line_count, 1);
+    let outcome = write_and_publish(&test.ledger, &run, &file).await.unwrap();
+    assert_eq!(outcome.result, RunResult::Published);
+}
+
+#[tokio::test]
+async fn the_readers_role_reads_figures_and_writes_nothing() {
+    let test = TestLedger::new().await;
+    let (role, reader) = test.role("reader");
+    test.ledger.grant_reader(&role).await.unwrap();
+    test.load(&File::new(&[(1, "a", "1")])).await;
+    reader.check_schema().await.unwrap();
+    let dataset = Dataset::default();
+    let figures = reader.revenue(&dataset, day(1), day(31)).await.unwrap();
+    assert_eq!(figures.line_count, 1);
+    assert_eq!(reader.daily(&dataset, day(1), day(2)).await.unwrap().len(), 1);
+    let outcome = load(&reader, &File::new(&[(2, "b", "1")])).await.unwrap();
+    assert_eq!(outcome.reason, Reason::DatasetNotGranted);
+    let error = reader.revert(File::new(&[]).import_id(), "x", "").await.unwrap_err();
+    assert!(matches!(error, LedgerError::NotGranted(_)), "{error}");
+}
+
+#[tokio::test]
+async fn no_function_is_open_to_everybody() {
+    let test = TestLedger::new().await;
+    let open = test.sql(
+        "SELECT string_agg(proname, ' ') FROM pg_proc
+         WHERE pronamespace = 'takings'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')",
+    );
+    assert_eq!(open, "");
+    let unsafe_path = test.sql(
+        "SELECT string_agg(proname, ' ') FROM pg_proc WHERE pronamespace = 'takings'::regnamespace
+         AND prosecdef AND NOT coalesce(proconfig @> '{\"search_path=takings, pg_temp\"}', false)",
+    );
+    assert_eq!(unsafe_path, "");
+}
+
+#[tokio::test]
+async fn granting_to_an_unknown_role_says_how_to_make_it() {
+    let test = TestLedger::new().await;
+    let error = test.ledger.grant_importer("nobody; drop", &Dataset::default()).await.unwrap_err();
+    assert!(error.to_string().contains("CREATE ROLE"), "{error}");
+}
