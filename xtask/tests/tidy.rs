@@ -1,0 +1,129 @@
+//! The rules that keep the rooms apart, each a test. ARCHITECTURE.md says why they are there.
+
+use std::{path::PathBuf, process::Command};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Tracked files under a folder with such an ending, with their text.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    output("git", &["ls-files", folder])
+        .lines()
+        .filter(|path| path.ends_with(ending))
+        .filter_map(|path| Some((path.to_owned(), std::fs::read_to_string(root().join(path)).ok()?)))
+        .collect()
+}
+
+/// Code without its unit tests, its comments and what stands in documentation.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Fails where one of the words stands in the code of a folder or file.
+fn nowhere_in(place: &str, words: &[&str]) {
+    let found = files(place, ".rs");
+    assert!(!found.is_empty(), "{place} holds no code: has it moved?");
+    for (path, text) in found {
+        for word in words {
+            assert!(!code(&text).contains(word), "{path} must not hold {word:?}");
+        }
+    }
+}
+
+/// The crates that a crate's program is made of.
+fn tree(package: &str) -> Vec<String> {
+    let arguments =
+        ["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--locked"];
+    output("cargo", &arguments)
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn is_made_without(package: &str, others: &[&str]) {
+    let tree = tree(package);
+    assert!(tree.len() > 10, "the tree of {package} can't be read");
+    for other in others {
+        assert!(!tree.iter().any(|name| name == other), "{package} must not depend on {other}");
+    }
+}
+
+#[test]
+fn the_operator_holds_no_database_client() {
+    is_made_without("operator", &["sqlx", "importer", "api"]);
+}
+
+#[test]
+fn importer_and_api_hold_no_kubernetes_client() {
+    is_made_without("importer", &["kube", "k8s-openapi", "operator", "api"]);
+    is_made_without("api", &["kube", "k8s-openapi", "operator"]);
+}
+
+#[test]
+fn the_ledger_depends_on_no_program() {
+    is_made_without("ledger", &["kube", "axum", "reqwest", "importer", "operator", "api"]);
+}
+
+#[test]
+fn all_sql_lives_in_the_ledger() {
+    for room in ["importer/src", "operator/src", "api/src", "telemetry/src"] {
+        nowhere_in(room, &["sqlx", "SELECT ", "INSERT ", "UPDATE takings"]);
+    }
+    for (path, text) in files("ledger/src", ".rs") {
+        if path.starts_with("ledger/src/postgres") {
+            continue;
+        }
+        assert!(!code(&text).contains("sqlx"), "{path} must not hold SQL");
+    }
+}
+
+#[test]
+fn money_is_never_a_float() {
+    for room in ["ledger/src", "importer/src/validate.rs", "importer/src/load.rs"] {
+        if root().join(room).exists() {
+            nowhere_in(room, &["f32", "f64"]);
+        }
+    }
+}
+
+#[test]
+fn the_pure_core_knows_no_client_and_no_clock() {
+    let words = ["async ", ".await", "Client", "now()", "SystemTime", "Instant::"];
+    for place in [
+        "operator/src/sales_import/plan.rs",
+        "operator/src/sales_import/job.rs",
+        "operator/src/sales_import/status.rs",
+        "importer/src/validate.rs",
+        "importer/src/header.rs",
+    ] {
+        nowhere_in(place, &words);
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for (path, text) in files(".", ".rs") {
+        assert!(text.starts_with("//!"), "{path} must begin with what comes in and what goes out");
+    }
+    for (path, text) in files("migrations", ".sql") {
+        assert!(text.starts_with("--"), "{path} must begin with what it is for");
+    }
+}
+
+#[test]
+fn no_file_is_two_of_something() {
+    for (path, text) in files(".", ".rs") {
+        let lines = text.lines().count();
+        assert!(lines <= 400, "{path} has {lines} lines: what is it really two of?");
+    }
+}
