@@ -1,1 +1,25 @@
-//! e2e
+//! What the tests of the whole stand on: the chart installed on a real cluster, shops that import
+//! into it, and a web server that serves files as badly as a test wants.
+//!
+//! Everything goes by the ways that users have: kubectl, helm, HTTP, psql. Nothing here links the
+//! programs under test.
+
+pub mod file_server;
+pub mod gate;
+pub mod http;
+pub mod sales;
+pub mod schemas;
+pub mod shop;
+pub mod takings;
+
+pub use file_server::FileServer;
+pub use shop::Shop;
+pub use takings::Takings;
+
+use std::path::{Path, PathBuf};
+
+/// A path of the repository.
+#[must_use]
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}

@@ -8,6 +8,10 @@
   value: {{ include "takings.image" (dict "root" . "image" .Values.importer.image) }}
 - name: TAKINGS_IMPORTER_IMAGE_PULL_POLICY
   value: {{ .Values.importer.image.pullPolicy }}
+{{- with .Values.importer.imagePullSecrets }}
+- name: TAKINGS_IMPORTER_IMAGE_PULL_SECRETS
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- with .Values.importer.network.allow }}
 - name: TAKINGS_NETWORK_ALLOW
   value: {{ join "," . | quote }}

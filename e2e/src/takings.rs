@@ -1,0 +1,210 @@
+//! The chart, installed once for all tests of a process, with a PostgreSQL on this machine.
+
+use crate::{http, http::Answer, repository};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use harness::{cache, cluster::Cluster, images::{self, Images}, postgres::Server, progress};
+use serde_json::{Value, json};
+use std::{fs, sync::LazyLock};
+
+/// The namespace of the release, and the release's name.
+pub const NAMESPACE: &str = "takings-e2e";
+/// The database.
+pub const DATABASE: &str = "takings";
+
+/// The release under test.
+#[derive(Debug)]
+pub struct Takings {
+    /// The cluster it runs on.
+    pub cluster: Cluster,
+    /// Its images, with failpoints.
+    pub images: Images,
+    /// Its database server, on the address where Pods reach this machine.
+    pub server: Server,
+}
+
+impl Takings {
+    /// The release that all tests of this process share; installs it at the first call.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: LazyLock<Result<Takings>> = LazyLock::new(Takings::install);
+        SHARED.as_ref().map_err(|error| anyhow!("no release to test: {error:?}"))
+    }
+
+    /// Applies manifests, JSON or YAML, in a namespace.
+    pub fn apply(&self, namespace: &str, manifest: &str) -> Result<()> {
+        let file = std::env::temp_dir().join(format!("takings-{}.yaml", cache::random(8)?));
+        cache::write_secret(&file, manifest)?;
+        let path = file.to_string_lossy();
+        let applied = self.cluster.kubectl(&["-n", namespace, "apply", "-f", &path]);
+        fs::remove_file(&file)?;
+        applied.map(drop)
+    }
+
+    /// Reads an object, such as `pod/name`, or a list.
+    pub fn read(&self, namespace: &str, what: &[&str]) -> Result<Value> {
+        let command = [&["-n", namespace, "get", "-o", "json"], what].concat();
+        Ok(serde_json::from_str(&self.cluster.kubectl(&command)?)?)
+    }
+
+    /// Asks each replica of the API the same, and returns the answer that all of them gave.
+    pub fn ask(&self, path: &str) -> Result<Answer> {
+        let pods = self.read(NAMESPACE, &["pods", "-l", "app.kubernetes.io/component=api"])?;
+        let mut answers = Vec::new();
+        for pod in pods["items"].as_array().context("no list of Pods")? {
+            let address = pod["status"]["podIP"].as_str().context("a Pod without an address")?;
+            answers.push(http::get(&format!("{address}:8080"), path)?);
+        }
+        ensure!(answers.len() >= 2, "the API has {} replicas", answers.len());
+        ensure!(answers.windows(2).all(|pair| pair[0] == pair[1]), "they differ: {answers:?}");
+        answers.pop().context("no answer")
+    }
+
+    /// The revenue of all time, with its counts, that all replicas answer for a dataset.
+    pub fn revenue(&self, dataset: &str) -> Result<Value> {
+        let range = "from=2000-01-01&to=2099-12-31";
+        let answer = self.ask(&format!("/api/v1/revenue?{range}&dataset={dataset}"))?;
+        ensure!(answer.status == 200, "{answer:?}");
+        Ok(answer.json)
+    }
+
+    /// Runs SQL in the database as its superuser.
+    pub fn sql(&self, sql: &str) -> Result<String> {
+        Ok(self.server.sql(DATABASE, sql)?.trim().to_owned())
+    }
+
+    /// A login's connection string, verifying the server's certificate.
+    #[must_use]
+    pub fn url(&self, login: &str, password: &str) -> String {
+        url(&self.server, login, password)
+    }
+
+    fn install() -> Result<Self> {
+        let cluster = Cluster::shared()?;
+        let images = images::build_all()?;
+        let server = Server::kept("e2e", &cluster.host_address())?;
+        let takings = Self { cluster, images, server };
+        progress::during("Install the chart for the end-to-end tests", || {
+            takings.clean_up()?;
+            takings.create_database()?;
+            takings.install_chart()
+        })?;
+        Ok(takings)
+    }
+
+    /// Removes what an earlier process left.
+    fn clean_up(&self) -> Result<()> {
+        let uninstall = ["uninstall", NAMESPACE, "-n", NAMESPACE, "--ignore-not-found", "--wait"];
+        self.cluster.helm(&uninstall)?;
+        let shops = ["delete", "namespace", "-l", "takings.dev/e2e", "--wait=false"];
+        self.cluster.kubectl(&shops).map(drop)
+    }
+
+    /// A fresh database whose owner is no superuser, with Secrets for it.
+    fn create_database(&self) -> Result<()> {
+        let password = cache::random(16)?;
+        let admin = |sql: &str| self.server.sql("postgres", sql);
+        admin(&format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)"))?;
+        for (role, attributes) in
+            [("e2e_owner", "LOGIN CREATEROLE"), ("takings_api", "NOLOGIN"), ("e2e_api", "LOGIN")]
+        {
+            admin(&format!(
+                "DO $$ BEGIN CREATE ROLE {role} {attributes} PASSWORD '{password}';
+                 EXCEPTION WHEN duplicate_object THEN
+                    ALTER ROLE {role} {attributes} PASSWORD '{password}';
+                 END $$"
+            ))?;
+        }
+        admin("GRANT takings_api TO e2e_api")?;
+        admin(&format!("CREATE DATABASE {DATABASE} OWNER e2e_owner"))?;
+        self.apply("default", &namespace(NAMESPACE).to_string())?;
+        for (secret, login) in [("takings-owner", "e2e_owner"), ("takings-api", "e2e_api")] {
+            self.apply(NAMESPACE, &self.secret(secret, login, &password)?.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// A Secret with a login's connection string and the server's authority.
+    pub fn secret(&self, name: &str, login: &str, password: &str) -> Result<Value> {
+        secret(&self.server, name, login, password)
+    }
+
+    fn install_chart(&self) -> Result<()> {
+        let images = &self.images;
+        let values = json!({
+            "database": {"caKey": "ca.crt", "migrations": {"caKey": "ca.crt"}},
+            "importer": {
+                "image": image(&images.importer)?,
+                "network": {"allow": [self.cluster.host_address()]},
+                "allowHttp": true,
+            },
+            "operator": {"image": image(&images.operator)?, "logLevel": "debug,kube=info,hyper=info"},
+            "api": {
+                "image": without_tag(image(&images.api)?),
+                "blueGreen": {"slots": {"blue": {"image": {"tag": tag(&images.api)?}}}},
+                "lifecycle": {"preStopSleepSeconds": 1, "minReadySeconds": 0},
+            },
+        });
+        let file = std::env::temp_dir().join(format!("takings-{}.json", cache::random(8)?));
+        cache::write(&file, values.to_string())?;
+        let chart = repository("charts/takings");
+        let (chart, values) = (chart.to_string_lossy(), file.to_string_lossy());
+        let installed = self.cluster.helm(&[
+            "install", NAMESPACE, &chart, "-n", NAMESPACE, "-f", &values, "--wait", "--timeout", "4m",
+        ]);
+        fs::remove_file(&file)?;
+        installed.map(drop)
+    }
+}
+
+/// A namespace that only takes Pods of the `restricted` Pod Security Standard.
+#[must_use]
+pub fn namespace(name: &str) -> Value {
+    let labels = json!({"pod-security.kubernetes.io/enforce": "restricted", "takings.dev/e2e": ""});
+    let metadata = match name {
+        NAMESPACE => json!({"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}),
+        _ => json!({"name": name, "labels": labels}),
+    };
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+}
+
+/// A Secret for a login of a server.
+pub fn secret(server: &Server, name: &str, login: &str, password: &str) -> Result<Value> {
+    let authority = cache::read(&server.ca_certificate())?;
+    Ok(json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "stringData": {"DATABASE_URL": url(server, login, password), "ca.crt": authority},
+    }))
+}
+
+fn url(server: &Server, login: &str, password: &str) -> String {
+    let (address, port) = (server.address(), server.port());
+    format!(
+        "postgres://{login}:{password}@{address}:{port}/{DATABASE}\
+         ?sslmode=verify-full&sslrootcert=/etc/takings/database/ca.crt"
+    )
+}
+
+/// The chart's values for an image that is on the node already.
+fn image(name: &str) -> Result<Value> {
+    let (repository, tag) = split(name)?;
+    Ok(json!({"registry": "", "repository": repository, "tag": tag, "pullPolicy": "Never"}))
+}
+
+fn tag(name: &str) -> Result<&str> {
+    Ok(split(name)?.1)
+}
+
+fn split(name: &str) -> Result<(&str, &str)> {
+    match name.rsplit_once(':') {
+        Some(parts) => Ok(parts),
+        None => bail!("the image {name} has no tag"),
+    }
+}
+
+fn without_tag(mut image: Value) -> Value {
+    if let Some(image) = image.as_object_mut() {
+        image.remove("tag");
+    }
+    image
+}

@@ -1,0 +1,196 @@
+//! The chart, rendered and judged without a cluster: by helm, by kubeconform, and by a real API
+//! server, which knows best.
+
+use anyhow::{Context, Result};
+use e2e::{repository, schemas};
+use harness::{apiserver::ApiServer, cache, program, tools};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const NAMESPACE: &str = "chart-test";
+/// Sets of values that are rendered, beside the defaults: files in the chart's `ci/`.
+const VALUES: [&str; 2] = ["everything-values.yaml", "least-values.yaml"];
+
+#[test]
+fn helm_finds_nothing_to_say() -> Result<()> {
+    helm(&["lint", "--strict", &chart()])?;
+    for values in VALUES {
+        helm(&["lint", "--strict", &chart(), "-f", &format!("{}/ci/{values}", chart())])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn it_ships_the_crds_of_the_repository() -> Result<()> {
+    for entry in fs::read_dir(repository("crds"))? {
+        let path = entry?.path();
+        let copy = Path::new(&chart()).join("files/crds").join(path.file_name().context("a name")?);
+        assert!(cache::read(&path)? == cache::read(&copy)?, "run: make generate ({copy:?})");
+    }
+    Ok(())
+}
+
+#[test]
+fn crds_are_kept_on_uninstall_unless_told_otherwise() -> Result<()> {
+    let kept = |manifest: &str| manifest.matches("helm.sh/resource-policy: keep").count();
+    assert_eq!(kept(&render(&[])?), fs::read_dir(repository("crds"))?.count());
+    assert_eq!(kept(&render(&["--set", "crds.keep=false"])?), 0);
+    Ok(())
+}
+
+#[test]
+fn manifests_and_examples_are_what_kubeconform_calls_valid() -> Result<()> {
+    let folder = schemas_folder()?;
+    let location = format!("{}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json", folder.display());
+    let mut kubeconform = Command::new(tools::path("kubeconform")?);
+    kubeconform.args(["-strict", "-schema-location", &location]);
+    program::run(kubeconform.args(manifests("kubeconform")?).args(examples()?))?;
+    Ok(())
+}
+
+#[test]
+fn an_api_server_takes_all_and_finds_each_pod_restricted() -> Result<()> {
+    let server = ApiServer::shared()?;
+    let kubectl = |arguments: &[&str]| {
+        let mut command = Command::new(tools::path("kubectl")?);
+        program::run(command.arg("--kubeconfig").arg(server.kubeconfig()).args(arguments))
+    };
+    let namespace = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/namespace.yaml");
+    kubectl(&["apply", "-f", &namespace.to_string_lossy()])?;
+    let crds = repository("crds");
+    kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &crds.to_string_lossy()])?;
+    kubectl(&["wait", "--for=condition=Established", "-f", &crds.to_string_lossy()])?;
+    for file in [manifests("server")?, examples()?].concat() {
+        // A Pod that is not restricted is a warning, and a warning is an error.
+        let strictly = ["--dry-run=server", "--validate=strict", "--warnings-as-errors"];
+        let file = file.to_string_lossy();
+        let apply = ["-n", NAMESPACE, "apply", "--server-side", "--force-conflicts", "-f", &file];
+        kubectl(&[&apply[..], &strictly].concat())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn rendering_is_always_the_same_also_without_a_cluster() -> Result<()> {
+    let never = ["lookup", "now", "IsUpgrade", "IsInstall", "Revision", "genCA", "randAlphaNum"];
+    for template in templates(&Path::new(&chart()).join("templates"))? {
+        let text = fs::read_to_string(&template)?;
+        let actions = text.split("{{").skip(1).filter_map(|rest| rest.split("}}").next());
+        for word in actions.flat_map(|action| action.split(|c: char| !c.is_alphanumeric())) {
+            assert!(!never.contains(&word), "{word} in {template:?}");
+        }
+    }
+    assert_eq!(render(&[])?, render(&[])?);
+    Ok(())
+}
+
+#[test]
+fn selectors_do_not_change_with_the_version() -> Result<()> {
+    let manifest = render(&[])?;
+    let selectors = manifest.split("selector:").skip(1).map(|rest| {
+        rest.lines().take_while(|line| line.is_empty() || line.starts_with("    ")).collect()
+    });
+    let selectors: Vec<String> = selectors.collect();
+    assert_eq!(selectors.len(), 4);
+    assert!(selectors.iter().all(|selector| !selector.contains("version")), "{selectors:?}");
+    Ok(())
+}
+
+#[test]
+fn values_that_can_not_be_meant_are_refused() {
+    for (value, told) in [
+        ("api.service.type=LoadBalancer", "api/service/type"),
+        ("api.blueGreen.active=green", "api/blueGreen/active"),
+        ("api.lifecycle.shutdownTimeoutSeconds=40", "terminationGracePeriodSeconds is 50"),
+        ("api.blueGreen.slots.blue.replicas=0", "replicas"),
+        ("importer.image.digest=latest", "importer/image/digest"),
+        ("databse.existingSecret=x", "databse"),
+        ("database.url=postgres://x", "url"),
+    ] {
+        let error = render(&["--set", value]).expect_err(value);
+        assert!(error.to_string().contains(told), "{value}: {error}");
+    }
+}
+
+#[test]
+fn a_chart_around_this_one_may_have_values_of_its_own() -> Result<()> {
+    render(&["--set", "enabled=true", "--set", "global.cattle.url=x"]).map(drop)
+}
+
+#[test]
+fn an_image_is_named_by_digest_registry_or_version() -> Result<()> {
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let manifest = render(&["-f", &format!("{}/ci/{}", chart(), VALUES[0])])?;
+    for image in [
+        format!("image: mirror.example.com/hub/takings/takings-operator@{digest}\n"),
+        "image: mirror.example.com/hub/takings/takings-api:1.2.3\n".to_owned(),
+        "image: mirror.example.com/hub/takings/takings-importer:0.1.0\n".to_owned(),
+    ] {
+        assert!(manifest.contains(&image), "{image}");
+    }
+    Ok(())
+}
+
+fn chart() -> String {
+    repository("charts/takings").to_string_lossy().into_owned()
+}
+
+fn helm(arguments: &[&str]) -> Result<String> {
+    program::run(Command::new(tools::path("helm")?).args(arguments))
+}
+
+fn render(arguments: &[&str]) -> Result<String> {
+    let chart = chart();
+    helm(&[&["template", "takings", &chart, "-n", NAMESPACE], arguments].concat())
+}
+
+/// The rendered manifests of each set of values, as files.
+fn manifests(name: &str) -> Result<Vec<PathBuf>> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut files = vec![folder.join(format!("{name}-default.yaml"))];
+    cache::write(&files[0], render(&[])?)?;
+    for values in VALUES {
+        let file = folder.join(format!("{name}-{values}"));
+        cache::write(&file, render(&["-f", &format!("{}/ci/{values}", chart())])?)?;
+        files.push(file);
+    }
+    Ok(files)
+}
+
+fn examples() -> Result<Vec<PathBuf>> {
+    let files = fs::read_dir(repository("examples"))?.map(|entry| Ok(entry?.path()));
+    let files: Result<Vec<_>> = files.collect();
+    Ok(files?.into_iter().filter(|file| file.extension().is_some_and(|end| end == "yaml")).collect())
+}
+
+fn templates(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(templates(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Schemas of the API server's kinds and of our own.
+fn schemas_folder() -> Result<PathBuf> {
+    let mut kubectl = Command::new(tools::path("kubectl")?);
+    kubectl.arg("--kubeconfig").arg(ApiServer::shared()?.kubeconfig());
+    let openapi: Value =
+        serde_json::from_str(&program::run(kubectl.args(["get", "--raw", "/openapi/v2"]))?)?;
+    let crds: Result<Vec<Value>> = fs::read_dir(repository("crds"))?
+        .map(|entry| Ok(serde_yaml::from_str(&fs::read_to_string(entry?.path())?)?))
+        .collect();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemas");
+    fs::create_dir_all(&folder)?;
+    schemas::write(&folder, &openapi, &crds?)?;
+    Ok(folder)
+}

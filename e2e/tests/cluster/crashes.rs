@@ -1,0 +1,100 @@
+//! Programs killed at the worst moment, by the failpoints of the test images. The other tests go
+//! on meanwhile: what is restarted here must not disturb them.
+
+use anyhow::{Context, Result, ensure};
+use e2e::{Shop, Takings, sales, shop::reason, takings::NAMESPACE};
+use serde_json::json;
+use std::{
+    sync::{Mutex, PoisonError},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// There is one operator to be set up for a crash.
+static OPERATOR: Mutex<()> = Mutex::new(());
+const DEPLOYMENT: &str = "deployment/takings-e2e-operator";
+
+#[test]
+fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {
+    let shop = Shop::open("killed-after-commit")?;
+    let sales = sales::generate(3, 3_000);
+    shop.put("report", &sales.csv)?;
+
+    let _lock = OPERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let crashing = Crashing::set(shop.takings, "TAKINGS_IMPORTER_ENV=TAKINGS_FAILPOINT=after-publish")?;
+    shop.import("january", json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}))?;
+    let retried = |status: &serde_json::Value| status["attempt"] == 1 && reason(status, "Finished") == "Retrying";
+    shop.status_when("january", "being retried", retried)?;
+    drop(crashing);
+
+    let status = shop.finished("january")?;
+    assert_eq!(reason(&status, "Ready"), "Published", "{status:#}");
+    assert_eq!((&status["run"], &status["attempt"]), (&json!(1), &json!(2)));
+    assert_eq!(status["outcome"]["linesImported"], sales.lines);
+    assert_eq!(shop.revenue()?["revenue"], sales.revenue);
+    assert_eq!(shop.revenue()?["line_count"], sales.lines);
+    Ok(())
+}
+
+#[test]
+fn an_operator_killed_between_job_and_status_makes_no_second_job() -> Result<()> {
+    let shop = Shop::open("operator-killed")?;
+    let sales = sales::generate(4, 300);
+    shop.put("report", &sales.csv)?;
+
+    let _lock = OPERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let crashing = Crashing::set(shop.takings, "TAKINGS_FAILPOINT=after-job-created")?;
+    shop.import("january", json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}))?;
+    wait_for_restart(shop.takings)?;
+    drop(crashing);
+
+    let status = shop.finished("january")?;
+    assert_eq!(reason(&status, "Ready"), "Published", "{status:#}");
+    assert_eq!(status["attempt"], 1);
+    assert_eq!(shop.jobs()?.len(), 1);
+    assert_eq!(shop.revenue()?["revenue"], sales.revenue);
+    Ok(())
+}
+
+/// An operator with a variable set that makes something crash; as before once dropped.
+struct Crashing<'a> {
+    takings: &'a Takings,
+    variable: &'a str,
+}
+
+impl<'a> Crashing<'a> {
+    fn set(takings: &'a Takings, assignment: &'a str) -> Result<Self> {
+        let (variable, _) = assignment.split_once('=').context("no assignment")?;
+        let crashing = Self { takings, variable };
+        set_env(takings, assignment)?;
+        Ok(crashing)
+    }
+}
+
+impl Drop for Crashing<'_> {
+    fn drop(&mut self) {
+        set_env(self.takings, &format!("{}-", self.variable)).unwrap();
+    }
+}
+
+fn set_env(takings: &Takings, change: &str) -> Result<()> {
+    let kubectl = |arguments: &[&str]| {
+        takings.cluster.kubectl(&[&["-n", NAMESPACE], arguments].concat()).map(drop)
+    };
+    kubectl(&["set", "env", DEPLOYMENT, change])?;
+    kubectl(&["rollout", "status", DEPLOYMENT, "--timeout=90s"])
+}
+
+fn wait_for_restart(takings: &Takings) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_mins(2);
+    let label = "app.kubernetes.io/component=operator";
+    loop {
+        let pods = takings.read(NAMESPACE, &["pods", "-l", label])?;
+        let restarts = &pods["items"][0]["status"]["containerStatuses"][0]["restartCount"];
+        if restarts.as_u64().is_some_and(|count| count > 0) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "the operator does not crash");
+        sleep(Duration::from_millis(300));
+    }
+}

@@ -1,0 +1,140 @@
+//! Every file in `examples/`, applied as a reader would, does what its comment says.
+
+use anyhow::{Context, Result};
+use e2e::{
+    FileServer, Shop, file_server, repository,
+    shop::{is_true, reason},
+};
+use serde_json::{Value, json};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+
+/// What an example comes to: its reason, the lines imported, skipped and rejected, and the revenue
+/// of its dataset afterwards.
+struct End(&'static str, &'static str, [u64; 3], &'static str);
+
+const ENDS: [End; 10] = [
+    End("01-first-import", "Published", [4, 0, 0], "-171.348"),
+    End("02-same-file-again", "AlreadyLoaded", [0, 4, 0], "-171.348"),
+    End("03-overlap-refused", "Overlap", [0, 1, 0], "-171.348"),
+    End("04-overlap-skip", "Published", [1, 3, 0], "-147.368"),
+    End("05-overlap-replace", "Published", [2, 2, 0], "-135.814"),
+    End("06-bad-lines-refused", "TooManyRejected", [0, 0, 3], "-135.814"),
+    End("07-bad-lines-tolerated", "Published", [2, 0, 3], "-111.398"),
+    End("08-from-url", "Published", [1, 0, 0], "-109.898"),
+    End("09-from-volume", "Published", [1, 0, 0], "-109.648"),
+    End("10-another-shop", "Published", [3, 0, 0], "12.2"),
+];
+
+const ON_THE_WEB: &[u8] = b"Sale Date,Sale ID,Item Total\n3/8/2025,7301,1.5\n";
+const ON_THE_VOLUME: &str = "Sale Date,Sale ID,Item Total\n3/9/2025,7401,0.25\n";
+
+#[test]
+fn each_does_what_it_says() -> Result<()> {
+    let shop = Shop::open("examples")?;
+    shop.grant("default")?;
+    shop.grant("cafe")?;
+    let host = shop.takings.cluster.host_address();
+    let web = FileServer::start(&host, |_, stream| file_server::respond(stream, 200, ON_THE_WEB))?;
+    let volume = Volume::make(&shop)?;
+
+    for End(example, expected, lines, revenue) in ENDS {
+        let manifest = fs::read_to_string(repository(&format!("examples/{example}.yaml")))?;
+        let manifest = manifest.replace("https://files.example.com/", &web.url(""));
+        shop.takings.apply(&shop.namespace, &manifest)?;
+        let status = shop.finished(&example[3..])?;
+
+        let succeeded = matches!(expected, "Published" | "AlreadyLoaded");
+        assert_eq!(reason(&status, "Finished"), expected, "{example}: {status:#}");
+        assert_eq!(is_true(&status, "Ready"), succeeded, "{example}");
+        assert_eq!(is_true(&status, "Stalled"), !succeeded, "{example}");
+        let outcome = &status["outcome"];
+        let counts = ["linesImported", "linesSkipped", "linesRejected"];
+        assert_eq!(counts.map(|count| outcome[count].as_u64().unwrap()), lines, "{example}");
+        let dataset = outcome["dataset"].as_str().context("no dataset")?;
+        assert_eq!(shop.takings.revenue(dataset)?["revenue"], revenue, "{example}");
+        check_details(example, &status["outcome"]);
+    }
+    volume.remove()
+}
+
+#[test]
+fn each_file_is_applied_by_the_test_above() {
+    let entries = fs::read_dir(repository("examples")).unwrap();
+    let mut files: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.retain(|file| file.ends_with(".yaml"));
+    files.sort();
+    assert_eq!(files, ENDS.map(|End(example, ..)| format!("{example}.yaml")));
+}
+
+#[test]
+fn the_first_one_holds_the_sample_file() {
+    let manifest = fs::read_to_string(repository("examples/01-first-import.yaml")).unwrap();
+    let config_map: Value = serde_yaml::from_str(manifest.split("---\n").next().unwrap()).unwrap();
+    let sample = fs::read_to_string(repository("examples/sales-report.csv")).unwrap();
+    assert_eq!(config_map["data"]["sales-report.csv"], sample);
+}
+
+/// What the status tells beside the counts.
+fn check_details(example: &str, outcome: &Value) {
+    let message = outcome["message"].as_str().unwrap();
+    match example {
+        "02-same-file-again" => assert!(message.contains("first-import"), "{message}"),
+        "03-overlap-refused" => {
+            assert_eq!(outcome["conflicts"][0]["orderId"], "7101");
+            assert_eq!(outcome["conflicts"][0]["saleDate"], "2025-03-01");
+        }
+        "06-bad-lines-refused" => {
+            let rejects = outcome["rejects"].as_array().unwrap();
+            let lines: Vec<_> = rejects.iter().map(|reject| &reject["line"]).collect();
+            assert_eq!(lines, [3, 4, 5]);
+            assert_eq!((&rejects[0]["column"], &rejects[0]["value"]), (&json!("Sale Date"), &json!("31/4/2025")));
+        }
+        _ => {}
+    }
+}
+
+/// The PersistentVolume behind the claim `sales-files`: a folder of this machine.
+struct Volume<'a> {
+    shop: &'a Shop,
+    folder: PathBuf,
+}
+
+impl<'a> Volume<'a> {
+    fn make(shop: &'a Shop) -> Result<Self> {
+        let folder = std::env::temp_dir().join(&shop.namespace);
+        let file = folder.join("march/sales-report.csv");
+        fs::create_dir_all(folder.join("march"))?;
+        fs::write(&file, ON_THE_VOLUME)?;
+        for (path, mode) in [(&folder, 0o755), (&folder.join("march"), 0o755), (&file, 0o644)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        }
+        let claim = json!({"namespace": shop.namespace, "name": "sales-files"});
+        let (capacity, access) = (json!({"storage": "1Gi"}), json!(["ReadOnlyMany"]));
+        shop.apply(&json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": shop.namespace},
+            "spec": {
+                "capacity": capacity, "accessModes": access, "claimRef": claim,
+                "storageClassName": "", "hostPath": {"path": folder, "type": "Directory"},
+            },
+        }))?;
+        shop.apply(&json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "sales-files"},
+            "spec": {
+                "accessModes": access, "storageClassName": "", "volumeName": shop.namespace,
+                "resources": {"requests": capacity},
+            },
+        }))?;
+        Ok(Self { shop, folder })
+    }
+
+    fn remove(&self) -> Result<()> {
+        let delete = ["delete", "pv", &self.shop.namespace, "--wait=false"];
+        self.shop.takings.cluster.kubectl(&delete)?;
+        Ok(fs::remove_dir_all(&self.folder)?)
+    }
+}

@@ -1,0 +1,8 @@
+//! Takings on a real cluster: installed by its chart, used by kubectl, asked by HTTP, with the
+//! faults that a cluster has. The release is shared; each test has a shop of its own.
+
+mod crashes;
+mod examples;
+mod faults;
+mod grants;
+mod sources;
