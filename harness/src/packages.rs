@@ -35,6 +35,12 @@ pub const NODE: &[Package] = &[
 /// What builds images.
 pub const IMAGES: &[Package] = &[Package { name: "buildah", file: "/usr/bin/buildah" }];
 
+/// What puts load on a server.
+pub const LOAD: &[Package] = &[
+    Package { name: "curl", file: "/usr/bin/curl" },
+    Package { name: "wrk", file: "/usr/bin/wrk" },
+];
+
 /// Makes sure that all of `packages` are installed.
 pub fn ensure(packages: &[Package]) -> Result<()> {
     let missing: Vec<_> =
