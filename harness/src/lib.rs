@@ -9,6 +9,7 @@
 pub mod apiserver;
 pub mod cache;
 pub mod cluster;
+mod control_plane;
 pub mod images;
 pub mod packages;
 pub mod pki;

@@ -27,14 +27,8 @@ const fn program(name: &'static str, package: &'static str) -> Program {
     Program { name, package, version_arguments: &["--version"] }
 }
 
-const PLAIN: Module = Module {
-    name: "",
-    path: "",
-    programs: &[],
-    tags: "",
-    cgo: false,
-    version_variables: &[],
-};
+const PLAIN: Module =
+    Module { name: "", path: "", programs: &[], tags: "", cgo: false, version_variables: &[] };
 
 /// All of them, the quickest to build first.
 pub(super) const MODULES: &[Module] = &[
