@@ -1,6 +1,10 @@
 //! A gate at which a served file waits until the test opens it.
 
-use crate::{FileServer, file_server::{head, respond}, sales::Sales};
+use crate::{
+    FileServer,
+    file_server::{head, respond},
+    sales::Sales,
+};
 use anyhow::Result;
 use std::{
     io::Write as _,

@@ -32,12 +32,7 @@ pub fn generate(seed: u32, lines: u32) -> Sales {
             "1/{day}/2025,{seed}-{order},\"Bay hire, 60 min\",Harbour,{quantity},{total}"
         );
     }
-    Sales {
-        csv,
-        lines: lines.into(),
-        orders: lines.div_ceil(3).into(),
-        revenue: decimal(mills),
-    }
+    Sales { csv, lines: lines.into(), orders: lines.div_ceil(3).into(), revenue: decimal(mills) }
 }
 
 /// In thousandths, so that sums of any length are exact.

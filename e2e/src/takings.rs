@@ -2,7 +2,13 @@
 
 use crate::{http, http::Answer, repository};
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use harness::{cache, cluster::Cluster, images::{self, Images}, postgres::Server, progress};
+use harness::{
+    cache,
+    cluster::Cluster,
+    images::{self, Images},
+    postgres::Server,
+    progress,
+};
 use serde_json::{Value, json};
 use std::{fs, sync::LazyLock};
 
@@ -148,7 +154,16 @@ impl Takings {
         let chart = repository("charts/takings");
         let (chart, values) = (chart.to_string_lossy(), file.to_string_lossy());
         let installed = self.cluster.helm(&[
-            "install", NAMESPACE, &chart, "-n", NAMESPACE, "-f", &values, "--wait", "--timeout", "4m",
+            "install",
+            NAMESPACE,
+            &chart,
+            "-n",
+            NAMESPACE,
+            "-f",
+            &values,
+            "--wait",
+            "--timeout",
+            "4m",
         ]);
         fs::remove_file(&file)?;
         installed.map(drop)
@@ -160,7 +175,9 @@ impl Takings {
 pub fn namespace(name: &str) -> Value {
     let labels = json!({"pod-security.kubernetes.io/enforce": "restricted", "takings.dev/e2e": ""});
     let metadata = match name {
-        NAMESPACE => json!({"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}),
+        NAMESPACE => {
+            json!({"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}})
+        }
         _ => json!({"name": name, "labels": labels}),
     };
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})

@@ -48,7 +48,9 @@ fn manifests_and_examples_are_what_kubeconform_calls_valid() -> Result<()> {
     let location = format!("{}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json", folder.display());
     let mut kubeconform = Command::new(tools::path("kubeconform")?);
     kubeconform.args(["-strict", "-schema-location", &location]);
-    program::run(kubeconform.args(manifests("kubeconform")?).args(examples()?))?;
+    let files = [manifests("kubeconform")?, examples()?].concat();
+    let said = kubeconform.args(files).output()?;
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
     Ok(())
 }
 
@@ -164,7 +166,10 @@ fn manifests(name: &str) -> Result<Vec<PathBuf>> {
 fn examples() -> Result<Vec<PathBuf>> {
     let files = fs::read_dir(repository("examples"))?.map(|entry| Ok(entry?.path()));
     let files: Result<Vec<_>> = files.collect();
-    Ok(files?.into_iter().filter(|file| file.extension().is_some_and(|end| end == "yaml")).collect())
+    Ok(files?
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "yaml"))
+        .collect())
 }
 
 fn templates(folder: &Path) -> Result<Vec<PathBuf>> {

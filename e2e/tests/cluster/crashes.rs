@@ -21,9 +21,15 @@ fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {
     shop.put("report", &sales.csv)?;
 
     let _lock = OPERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    let crashing = Crashing::set(shop.takings, "TAKINGS_IMPORTER_ENV=TAKINGS_FAILPOINT=after-publish")?;
-    shop.import("january", json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}))?;
-    let retried = |status: &serde_json::Value| status["attempt"] == 1 && reason(status, "Finished") == "Retrying";
+    let crashing =
+        Crashing::set(shop.takings, "TAKINGS_IMPORTER_ENV=TAKINGS_FAILPOINT=after-publish")?;
+    shop.import(
+        "january",
+        json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}),
+    )?;
+    let retried = |status: &serde_json::Value| {
+        status["attempt"] == 1 && reason(status, "Finished") == "Retrying"
+    };
     shop.status_when("january", "being retried", retried)?;
     drop(crashing);
 
@@ -44,7 +50,10 @@ fn an_operator_killed_between_job_and_status_makes_no_second_job() -> Result<()>
 
     let _lock = OPERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let crashing = Crashing::set(shop.takings, "TAKINGS_FAILPOINT=after-job-created")?;
-    shop.import("january", json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}))?;
+    shop.import(
+        "january",
+        json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}),
+    )?;
     wait_for_restart(shop.takings)?;
     drop(crashing);
 

@@ -88,7 +88,10 @@ fn check_details(example: &str, outcome: &Value) {
             let rejects = outcome["rejects"].as_array().unwrap();
             let lines: Vec<_> = rejects.iter().map(|reject| &reject["line"]).collect();
             assert_eq!(lines, [3, 4, 5]);
-            assert_eq!((&rejects[0]["column"], &rejects[0]["value"]), (&json!("Sale Date"), &json!("31/4/2025")));
+            assert_eq!(
+                (&rejects[0]["column"], &rejects[0]["value"]),
+                (&json!("Sale Date"), &json!("31/4/2025"))
+            );
         }
         _ => {}
     }

@@ -2,12 +2,14 @@
 
 use anyhow::Result;
 use e2e::{
-    Shop, Takings,
+    Shop,
     gate::{Gate, serve_half},
-    sales, shop::reason, takings,
+    sales,
+    shop::reason,
+    takings,
 };
 use harness::postgres::Server;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     thread::sleep,
     time::{Duration, Instant},
@@ -18,7 +20,8 @@ const LINES: u32 = 60_000;
 
 #[test]
 fn an_importer_whose_pod_is_deleted_in_mid_load_begins_anew() -> Result<()> {
-    let (shop, sales, gate) = (Shop::open("pod-deleted")?, sales::generate(1, LINES), Gate::default());
+    let (shop, sales, gate) =
+        (Shop::open("pod-deleted")?, sales::generate(1, LINES), Gate::default());
     let web = serve_half(&shop.takings.cluster.host_address(), &sales, &gate)?;
     shop.import("january", json!({"source": {"http": {"url": web.url("january.csv")}}}))?;
 
@@ -39,7 +42,8 @@ fn an_importer_whose_pod_is_deleted_in_mid_load_begins_anew() -> Result<()> {
 
 #[test]
 fn a_database_that_is_away_for_twenty_seconds_in_mid_load_is_waited_for() -> Result<()> {
-    let (shop, sales, gate) = (Shop::open("database-away")?, sales::generate(2, LINES), Gate::default());
+    let (shop, sales, gate) =
+        (Shop::open("database-away")?, sales::generate(2, LINES), Gate::default());
     let server = own_database(&shop)?;
     let web = serve_half(&shop.takings.cluster.host_address(), &sales, &gate)?;
     shop.import("january", json!({"source": {"http": {"url": web.url("january.csv")}}}))?;
