@@ -1,0 +1,245 @@
+//! The command line: what was typed in, an exit code out.
+//!
+//! Each flag has an environment variable. The outcome goes to standard output and to the
+//! container's termination message, log lines go to standard error.
+
+mod load;
+mod report;
+mod rescue;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::anyhow;
+use clap::{Args, Parser, Subcommand};
+use ledger::{
+    Currency, Dataset, ImportId, Outcome, Run,
+    outcome::RunResult,
+    postgres::{DatabaseUrl, Ledger, LedgerError, PoolSettings},
+};
+use tokio_util::sync::CancellationToken;
+
+pub use load::LoadArgs;
+pub use rescue::argument_error;
+
+use report::Report;
+
+/// Loads sales files into the ledger, each exactly once.
+#[derive(Parser, Debug)]
+#[command(name = "takings-importer", version)]
+pub struct Cli {
+    /// Logging.
+    #[command(flatten)]
+    pub logs: telemetry::LogSettings,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    report: Report,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Debug)]
+struct DatabaseArgs {
+    /// The database, as `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    database_url: Option<String>,
+    /// A file that holds the database URL, such as a mounted Secret; it wins over the URL.
+    #[arg(long, env = "DATABASE_URL_FILE", global = true)]
+    database_url_file: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Makes or renews the ledger's tables. With the owner's URL.
+    Migrate,
+    /// Lets a database role load into a dataset, or read all figures. With the owner's URL.
+    Grant(GrantArgs),
+    /// Loads one file.
+    Load(Box<LoadArgs>),
+    /// Ends a run of which nobody knows the end: tells what it published, or gives it up.
+    Settle(SettleArgs),
+    /// Takes what an import has loaded out of the figures again; its record stays.
+    Revert(RevertArgs),
+}
+
+#[derive(Args, Debug)]
+#[group(id = "right", required = true, multiple = false, args = ["dataset", "reader"])]
+struct GrantArgs {
+    /// The role, which must exist.
+    #[arg(long, env = "TAKINGS_ROLE")]
+    role: String,
+    /// The dataset that it may load into; made where it is new.
+    #[arg(long, env = "TAKINGS_DATASET")]
+    dataset: Option<Dataset>,
+    /// It may read all figures, as the API does.
+    #[arg(long, env = "TAKINGS_READER")]
+    reader: bool,
+}
+
+#[derive(Args, Debug)]
+struct SettleArgs {
+    /// The import.
+    #[arg(long, env = "TAKINGS_IMPORT_ID")]
+    import_id: ImportId,
+    /// The run to end.
+    #[arg(long, env = "TAKINGS_RUN")]
+    run: Run,
+    /// The dataset that it loads into.
+    #[arg(long, env = "TAKINGS_DATASET", default_value = "default")]
+    dataset: Dataset,
+}
+
+#[derive(Args, Debug)]
+struct RevertArgs {
+    /// The import.
+    #[arg(long, env = "TAKINGS_IMPORT_ID")]
+    import_id: ImportId,
+    /// Why, for the record.
+    #[arg(long, env = "TAKINGS_REASON")]
+    reason: String,
+    /// Who asks for it, for the record.
+    #[arg(long, env = "TAKINGS_REQUESTED_BY", default_value = "command line")]
+    requested_by: String,
+}
+
+impl Cli {
+    /// Runs the command. 0: done. 1: a fault, worth a retry. 2: it can't be done as asked.
+    pub async fn run(self, cancel: &CancellationToken) -> ExitCode {
+        let Self { database, report, command, .. } = self;
+        let done = match command {
+            Command::Load(args) => {
+                return report.outcome(&args.load(&database, cancel).await);
+            }
+            Command::Settle(args) => {
+                return report.outcome(&args.settle(&database, cancel).await);
+            }
+            Command::Migrate => stopped_by(cancel, migrate(&database)).await,
+            Command::Grant(args) => stopped_by(cancel, args.grant(&database)).await,
+            Command::Revert(args) => stopped_by(cancel, args.revert(&database)).await,
+        };
+        match done {
+            Ok(document) => report.document(&document),
+            Err(error) => report.error(&error),
+        }
+    }
+}
+
+impl DatabaseArgs {
+    fn url(&self) -> Result<DatabaseUrl, LedgerError> {
+        let file = self.database_url_file.as_deref();
+        DatabaseUrl::from_settings(self.database_url.as_deref(), file)
+    }
+
+    fn ledger(&self) -> Result<Ledger, LedgerError> {
+        Ok(Ledger::connect_lazy(&self.url()?, &PoolSettings::default()))
+    }
+}
+
+async fn migrate(database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
+    let applied = Ledger::migrate(&database.url()?).await?;
+    Ok(serde_json::json!({ "migrationsApplied": applied }))
+}
+
+impl GrantArgs {
+    async fn grant(&self, database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
+        let ledger = database.ledger()?;
+        match &self.dataset {
+            Some(dataset) => ledger.grant_importer(&self.role, dataset).await?,
+            None => ledger.grant_reader(&self.role).await?,
+        }
+        let (role, dataset) = (&self.role, &self.dataset);
+        Ok(serde_json::json!({ "role": role, "dataset": dataset, "reader": self.reader }))
+    }
+}
+
+impl RevertArgs {
+    async fn revert(&self, database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
+        let ledger = database.ledger()?;
+        let reverted = ledger.revert(self.import_id, &self.reason, &self.requested_by).await?;
+        Ok(serde_json::to_value(reverted)?)
+    }
+}
+
+impl SettleArgs {
+    async fn settle(&self, database: &DatabaseArgs, cancel: &CancellationToken) -> Outcome {
+        let settled = stopped_by(cancel, async {
+            Ok(database.ledger()?.settle(self.import_id, self.run, &self.dataset).await?)
+        });
+        settled.await.unwrap_or_else(|error| {
+            let identity = (self.import_id, self.run);
+            failed(identity, (self.dataset.clone(), Currency::default()), &error)
+        })
+    }
+}
+
+async fn stopped_by<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(anyhow!("The command was stopped by a signal. Run it again.")),
+        done = work => done,
+    }
+}
+
+/// The outcome of a command that could not even ask the ledger.
+fn failed(
+    identity: (ImportId, Run),
+    stream: (Dataset, Currency),
+    error: &anyhow::Error,
+) -> Outcome {
+    let (is_retryable, reason) = match error.downcast_ref::<LedgerError>() {
+        Some(error) => (error.is_retryable(), error.reason()),
+        None => (true, ledger::outcome::Reason::Internal),
+    };
+    let result = if is_retryable { RunResult::Fault } else { RunResult::Refused };
+    Outcome::bare(identity, stream, (result, reason), error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_fits_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_has_an_environment_variable() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_positional()) {
+                let is_ours = !["help", "version"].contains(&argument.get_id().as_str());
+                assert!(!is_ours || argument.get_env().is_some(), "{argument}");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn help_shows_no_secret_of_the_environment() {
+        let mut command = Cli::command();
+        command.build();
+        for argument in command
+            .get_arguments()
+            .chain(command.get_subcommands().flat_map(clap::Command::get_arguments))
+        {
+            let is_url = ["database_url", "url"].contains(&argument.get_id().as_str());
+            assert!(!is_url || argument.is_hide_env_values_set(), "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_load_needs_exactly_one_source() {
+        let parse =
+            |more: &[&str]| Cli::try_parse_from([&["takings-importer", "load"], more].concat());
+        assert!(parse(&["--file", "a.csv"]).is_ok());
+        assert!(parse(&["--url", "https://files/a.csv"]).is_ok());
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--file", "a.csv", "--url", "https://files/a.csv"]).is_err());
+    }
+}

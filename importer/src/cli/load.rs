@@ -1,0 +1,147 @@
+//! `load`: what was typed, and what it means.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, builder::FalseyValueParser};
+use ledger::{Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run};
+use tokio_util::sync::CancellationToken;
+
+use super::{DatabaseArgs, failed};
+use crate::{
+    HttpSettings, LoadRequest, NetworkRules, Source,
+    decompress::Limits,
+    format::{DateOrder, Delimiter, Field, Format, parse_column},
+    source::Allowed,
+};
+
+/// What to load, from where, and how.
+#[derive(Args, Debug)]
+#[group(id = "from", required = true, multiple = false, args = ["file", "url"])]
+pub struct LoadArgs {
+    /// A file: CSV, plain or gzip.
+    #[arg(long, env = "TAKINGS_FILE")]
+    file: Option<PathBuf>,
+    /// The folder beneath which the file must lie. Not given: it may lie anywhere.
+    #[arg(long, env = "TAKINGS_ROOT", requires = "file")]
+    root: Option<PathBuf>,
+    #[command(flatten)]
+    http: HttpArgs,
+    /// The dataset that it belongs to.
+    #[arg(long, env = "TAKINGS_DATASET", default_value = "default")]
+    dataset: Dataset,
+    /// The currency of all its amounts (ISO 4217).
+    #[arg(long, env = "TAKINGS_CURRENCY", default_value = "SGD")]
+    currency: Currency,
+    /// What happens to an order-day that is there with other lines: fail, skip or replace.
+    #[arg(long, env = "TAKINGS_ON_OVERLAP", default_value = "fail")]
+    on_overlap: OnOverlap,
+    /// How many lines may be rejected: a count such as 10, or a percentage such as 2%.
+    #[arg(long, env = "TAKINGS_MAX_REJECTED", default_value = "0")]
+    max_rejected: MaxRejected,
+    #[command(flatten)]
+    format: FormatArgs,
+    /// The import; a random one if not given. The same import and run load once at most.
+    #[arg(long, env = "TAKINGS_IMPORT_ID")]
+    import_id: Option<ImportId>,
+    /// The import's run, from 1: a later one replaces what an earlier one loaded.
+    #[arg(long, env = "TAKINGS_RUN", default_value = "1")]
+    run: Run,
+    /// Who asks for it, for the record.
+    #[arg(long, env = "TAKINGS_REQUESTED_BY", default_value = "command line")]
+    requested_by: String,
+    /// The request that brought it, for the record.
+    #[arg(long, env = "TAKINGS_REQUEST_ID", default_value = "")]
+    request_id: String,
+    /// Most bytes that a compressed file may unpack to.
+    #[arg(long, env = "TAKINGS_MAX_UNPACKED_BYTES", default_value_t = Limits::default().unpacked_bytes)]
+    max_unpacked_bytes: u64,
+    /// How many times larger than itself a compressed file may unpack to.
+    #[arg(long, env = "TAKINGS_MAX_COMPRESSION_RATIO", default_value_t = Limits::default().ratio)]
+    max_compression_ratio: u64,
+}
+
+#[derive(Args, Debug)]
+struct HttpArgs {
+    /// A URL to fetch it from.
+    // Read later: an error here would quote it, and it may hold a password.
+    #[arg(long, env = "TAKINGS_URL", hide_env_values = true)]
+    url: Option<String>,
+    /// Plain http is allowed.
+    #[arg(long, env = "TAKINGS_ALLOW_HTTP", value_parser = FalseyValueParser::new())]
+    allow_http: bool,
+    /// A host or network (CIDR) that may be reached although it is private. May be repeated.
+    #[arg(long, env = "TAKINGS_ALLOW_NETWORK", value_name = "HOST|CIDR", value_delimiter = ',')]
+    allow_network: Vec<Allowed>,
+    /// Longest wait for a connection, in seconds.
+    #[arg(long, env = "TAKINGS_CONNECT_TIMEOUT", value_name = "SECONDS", default_value = "10")]
+    connect_timeout: u32,
+    /// Longest wait for the next bytes, in seconds.
+    #[arg(long, env = "TAKINGS_READ_TIMEOUT", value_name = "SECONDS", default_value = "60")]
+    read_timeout: u32,
+}
+
+#[derive(Args, Debug)]
+struct FormatArgs {
+    /// The order of a date's numbers: month-first, day-first or year-first. ISO dates fit always.
+    #[arg(long, env = "TAKINGS_DATE_ORDER", default_value = "month-first")]
+    date_order: DateOrder,
+    /// What separates fields: one character, or the word tab.
+    #[arg(long, env = "TAKINGS_DELIMITER", default_value = ",")]
+    delimiter: Delimiter,
+    /// A column with another name than in the sales report, such as total="Amount Paid". May be
+    /// repeated; in the environment, one a line.
+    #[arg(
+        long = "column",
+        env = "TAKINGS_COLUMNS",
+        value_name = "FIELD=NAME",
+        value_parser = parse_column,
+        value_delimiter = '\n'
+    )]
+    columns: Vec<(Field, String)>,
+}
+
+impl LoadArgs {
+    pub(super) async fn load(self, database: &DatabaseArgs, cancel: &CancellationToken) -> Outcome {
+        let request = self.request();
+        let identity = (request.import_id, request.run);
+        match database.ledger() {
+            Ok(ledger) => crate::load(&ledger, request, self.source(), cancel).await,
+            Err(error) => failed(identity, (self.dataset, self.currency), &error.into()),
+        }
+    }
+
+    fn request(&self) -> LoadRequest {
+        LoadRequest {
+            import_id: self.import_id.unwrap_or_else(ImportId::random),
+            run: self.run,
+            dataset: self.dataset.clone(),
+            currency: self.currency.clone(),
+            format: Format {
+                delimiter: self.format.delimiter,
+                date_order: self.format.date_order,
+                columns: self.format.columns.iter().cloned().collect(),
+            },
+            on_overlap: self.on_overlap,
+            max_rejected: self.max_rejected,
+            limits: Limits {
+                unpacked_bytes: self.max_unpacked_bytes,
+                ratio: self.max_compression_ratio,
+            },
+            requested_by: self.requested_by.clone(),
+            request_id: self.request_id.clone(),
+        }
+    }
+
+    fn source(self) -> Source {
+        let settings = HttpSettings {
+            allow_http: self.http.allow_http,
+            network: NetworkRules { allowed: self.http.allow_network, ..NetworkRules::default() },
+            connect_timeout: Duration::from_secs(self.http.connect_timeout.into()),
+            read_timeout: Duration::from_secs(self.http.read_timeout.into()),
+        };
+        match self.http.url {
+            Some(url) => Source::Http { url, settings },
+            None => Source::File { path: self.file.unwrap_or_default(), root: self.root },
+        }
+    }
+}

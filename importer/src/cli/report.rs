@@ -1,0 +1,66 @@
+//! What a command tells: one JSON document to standard output and to the termination message.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+use ledger::{Outcome, postgres::LedgerError};
+
+/// Where the kubelet looks for a container's last words.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct Report {
+    /// Where the outcome is written besides standard output [default: /dev/termination-log where
+    /// there is one].
+    #[arg(long, env = "TAKINGS_TERMINATION_LOG", global = true)]
+    termination_log: Option<PathBuf>,
+}
+
+impl Report {
+    pub(super) fn new(termination_log: Option<PathBuf>) -> Self {
+        Self { termination_log }
+    }
+
+    pub(super) fn outcome(&self, outcome: &Outcome) -> ExitCode {
+        let Outcome { import_id, run, result, reason, message, .. } = outcome;
+        let (result_word, reason) = (result.as_str(), reason.as_str());
+        if result.exit_code() == 0 {
+            tracing::info!(%import_id, run = run.0, result = result_word, reason, "{message}");
+        } else {
+            tracing::error!(%import_id, run = run.0, result = result_word, reason, "{message}");
+        }
+        self.write(&outcome.to_json());
+        ExitCode::from(result.exit_code())
+    }
+
+    pub(super) fn document(&self, document: &serde_json::Value) -> ExitCode {
+        self.write(&document.to_string());
+        ExitCode::SUCCESS
+    }
+
+    /// For commands that are no run: the sentence, and whether a retry may help.
+    pub(super) fn error(&self, error: &anyhow::Error) -> ExitCode {
+        tracing::error!("{error}");
+        self.write(&serde_json::json!({ "message": error.to_string() }).to_string());
+        let is_final =
+            error.downcast_ref::<LedgerError>().is_some_and(|error| !error.is_retryable());
+        ExitCode::from(if is_final { 2 } else { 1 })
+    }
+
+    fn write(&self, line: &str) {
+        let mut stdout = std::io::stdout().lock();
+        if let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+            tracing::warn!("the outcome can't be written to standard output: {error}");
+        }
+        let default = Path::new(TERMINATION_LOG);
+        let path = self.termination_log.as_deref();
+        let Some(path) = path.or_else(|| default.exists().then_some(default)) else { return };
+        if let Err(error) = std::fs::write(path, line) {
+            tracing::warn!("the outcome can't be written to {}: {error}", path.display());
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Dates of a file: text and a declared order in, a day out. Nothing is guessed.
+
+use jiff::civil::Date;
+
+use crate::format::DateOrder;
+
+/// Years outside are typing errors, not sales.
+const YEARS: std::ops::RangeInclusive<i16> = 1900..=2999;
+
+/// The day that a trimmed text names, where it fits the declared order or is an ISO date: day
+/// and month in one or two digits, the year in four, the same separator twice, nothing after it.
+#[must_use]
+pub(crate) fn parse(text: &str, order: DateOrder) -> Option<Date> {
+    let separator = text.chars().find(|character| !character.is_ascii_digit())?;
+    let mut parts = text.splitn(3, separator);
+    let parts = [parts.next()?, parts.next()?, parts.next()?];
+    let [year, month, day] = match order {
+        _ if separator == '-' && is_iso(parts) => parts,
+        DateOrder::MonthFirst if separator == '/' => [parts[2], parts[0], parts[1]],
+        DateOrder::DayFirst if "/.-".contains(separator) => [parts[2], parts[1], parts[0]],
+        DateOrder::YearFirst if "/.".contains(separator) => parts,
+        _ => return None,
+    };
+    let year = i16::try_from(number(year, 4..=4)?).ok().filter(|year| YEARS.contains(year))?;
+    let month = i8::try_from(number(month, 1..=2)?).ok()?;
+    let day = i8::try_from(number(day, 1..=2)?).ok()?;
+    Date::new(year, month, day).ok()
+}
+
+fn is_iso([year, month, day]: [&str; 3]) -> bool {
+    (year.len(), month.len(), day.len()) == (4, 2, 2)
+}
+
+fn number(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<u16> {
+    let plain = digits.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+    use DateOrder::{DayFirst, MonthFirst, YearFirst};
+
+    #[test]
+    fn a_declared_order_reads_each_spelling_of_its_dates() {
+        for (text, order, expected) in [
+            ("03/01/2025", MonthFirst, date(2025, 3, 1)),
+            ("3/22/2025", MonthFirst, date(2025, 3, 22)),
+            ("3/4/2025", MonthFirst, date(2025, 3, 4)),
+            ("2/29/2024", MonthFirst, date(2024, 2, 29)),
+            ("3/4/2025", DayFirst, date(2025, 4, 3)),
+            ("22.03.2025", DayFirst, date(2025, 3, 22)),
+            ("22-3-2025", DayFirst, date(2025, 3, 22)),
+            ("2025/3/22", YearFirst, date(2025, 3, 22)),
+            ("2025-03-22", MonthFirst, date(2025, 3, 22)),
+            ("2025-03-22", DayFirst, date(2025, 3, 22)),
+            ("2025-03-22", YearFirst, date(2025, 3, 22)),
+        ] {
+            assert_eq!(parse(text, order), Some(expected), "{text} {order}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_no_date() {
+        for text in [
+            "",
+            "/",
+            "//",
+            "13/01/2025",
+            "02/30/2025",
+            "2/29/2025",
+            "0/1/2025",
+            "1/0/2025",
+            "03/01/25",
+            "03/01/02025",
+            "3/1/1899",
+            "3/1/3000",
+            "03.01.2025",
+            "3-1-2025",
+            "003/1/2025",
+            "03/01/2025 ",
+            "03/01/2025 10:00",
+            "2025-03-01T10:00:00Z",
+            "45717",
+            "today",
+            "infinity",
+            "3/1-2025",
+            "+3/1/2025",
+            "٣/1/2025",
+            "2025-3-1",
+            "2025/03/01",
+        ] {
+            assert_eq!(parse(text, MonthFirst), None, "{text}");
+        }
+        assert_eq!(parse("3/22/2025", DayFirst), None);
+        assert_eq!(parse("3/22/2025", YearFirst), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_rejected_and_never_panics(text in "[0-9/.-]{0,12}|\\PC{0,8}") {
+            for order in [MonthFirst, DayFirst, YearFirst] {
+                let _ = parse(&text, order);
+            }
+        }
+
+        #[test]
+        fn a_day_is_the_one_that_was_written(year in 1900_i16..3000, ordinal in 1_i16..=365) {
+            let day = date(year, 1, 1).with().day_of_year(ordinal).build().unwrap();
+            prop_assert_eq!(parse(&day.strftime("%m/%d/%Y").to_string(), MonthFirst), Some(day));
+            prop_assert_eq!(parse(&day.strftime("%-d.%-m.%Y").to_string(), DayFirst), Some(day));
+            prop_assert_eq!(parse(&day.to_string(), MonthFirst), Some(day));
+        }
+    }
+}

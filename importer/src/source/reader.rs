@@ -1,0 +1,95 @@
+//! An opened source as a blocking reader that ends when the load is cancelled.
+
+use std::{
+    io::{self, Read},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    runtime::Handle,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Opened, SourceError};
+use crate::error::LoadError;
+
+/// A source's bytes, for a thread that may block.
+pub struct Reader {
+    bytes: Bytes,
+    cancel: CancellationToken,
+}
+
+enum Bytes {
+    File(std::fs::File),
+    Stream { reader: Box<dyn AsyncRead + Send + Unpin>, read_timeout: Duration, runtime: Handle },
+}
+
+impl Opened {
+    /// A reader; a stream is read on the runtime that this is called on.
+    pub(crate) fn reader(self, cancel: CancellationToken) -> Reader {
+        let bytes = match self {
+            Self::File(file) => Bytes::File(file),
+            Self::Stream { reader, read_timeout } => {
+                Bytes::Stream { reader, read_timeout, runtime: Handle::current() }
+            }
+        };
+        Reader { bytes, cancel }
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let cancel = &self.cancel;
+        if cancel.is_cancelled() {
+            return Err(io::Error::other(LoadError::Stopped));
+        }
+        match &mut self.bytes {
+            Bytes::File(file) => file.read(buffer),
+            Bytes::Stream { reader, read_timeout, runtime } => runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => Err(io::Error::other(LoadError::Stopped)),
+                    read = tokio::time::timeout(*read_timeout, reader.read(buffer)) => {
+                        read.unwrap_or_else(|_| Err(silent(*read_timeout)))
+                    }
+                }
+            }),
+        }
+    }
+}
+
+fn silent(read_timeout: Duration) -> io::Error {
+    io::Error::other(LoadError::from(SourceError::Silent(read_timeout)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_one(cancel: CancellationToken, read_timeout: Duration) -> LoadError {
+        let (reader, _writer) = tokio::io::duplex(8);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        let opened = Opened::Stream { reader: Box::new(reader), read_timeout };
+        opened.reader(cancel).read(&mut [0]).unwrap_err().into()
+    }
+
+    #[test]
+    fn a_stream_that_stays_silent_is_given_up() {
+        let error = read_one(CancellationToken::new(), Duration::from_millis(20));
+        assert!(matches!(error, LoadError::Source(SourceError::Silent(_))), "{error}");
+    }
+
+    #[test]
+    fn a_cancelled_load_ends_a_read_that_waits() {
+        let cancel = CancellationToken::new();
+        let stop = cancel.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            stop.cancel();
+        });
+        let error = read_one(cancel, Duration::from_hours(1));
+        assert!(matches!(error, LoadError::Stopped), "{error}");
+    }
+}

@@ -1,0 +1,190 @@
+//! A record in, a sale or the reason why it is none out. Pure: the same record and format give
+//! the same answer always and everywhere.
+
+use jiff::civil::Date;
+use ledger::{Decimal, Reject, RejectReason, Sale, decimal::DecimalError};
+
+use crate::{
+    date,
+    format::{DateOrder, Field},
+    header::Columns,
+    parse::Record,
+};
+
+/// Longest text that a sale holds.
+const MAX_TEXT_BYTES: usize = 4 * 1024;
+
+/// Why one of a record's fields is unreadable.
+type Wrong = (Field, RejectReason);
+
+/// Makes a sale of a record, or says what is wrong with it first.
+///
+/// Only the columns that we read are looked at: bytes that are not UTF-8 in another column do no
+/// harm. Text is trimmed (also of no-break spaces); an empty field and `---` are nothing.
+pub(crate) fn validate(
+    record: &Record<'_>,
+    columns: &Columns,
+    order: DateOrder,
+) -> Result<Sale, Reject> {
+    if record.width() != columns.width {
+        let value = format!("{} fields, the header has {}", record.width(), columns.width);
+        return Err(Reject::new(record.line(), "", &value, RejectReason::WrongFieldCount));
+    }
+    let fields = Fields { record, columns };
+    fields.sale(order).map_err(|(field, reason)| {
+        let value = String::from_utf8_lossy(columns.value(record, field));
+        Reject::new(record.line(), columns.name(field), &value, reason)
+    })
+}
+
+struct Fields<'a> {
+    record: &'a Record<'a>,
+    columns: &'a Columns,
+}
+
+impl<'a> Fields<'a> {
+    fn sale(&self, order: DateOrder) -> Result<Sale, Wrong> {
+        Ok(Sale {
+            line: self.record.line(),
+            sale_date: self.date(order)?,
+            order_id: self.required(Field::OrderId)?.to_owned(),
+            product: self.owned(Field::Product)?,
+            location: self.owned(Field::Location)?,
+            payment_method: self.owned(Field::PaymentMethod)?,
+            client: self.owned(Field::Client)?,
+            quantity: self.number(Field::Quantity)?,
+            unit_price: self.number(Field::UnitPrice)?,
+            line_total: self.number(Field::Total)?.ok_or((Field::Total, RejectReason::Missing))?,
+        })
+    }
+
+    fn date(&self, order: DateOrder) -> Result<Date, Wrong> {
+        let text = self.required(Field::SaleDate)?;
+        date::parse(text, order).ok_or((Field::SaleDate, RejectReason::InvalidDate))
+    }
+
+    fn number(&self, field: Field) -> Result<Option<Decimal>, Wrong> {
+        let Some(text) = self.text(field)? else { return Ok(None) };
+        let reason = |error| match error {
+            DecimalError::NotANumber => RejectReason::InvalidNumber,
+            DecimalError::TooPrecise => RejectReason::TooPrecise,
+            DecimalError::TooLarge => RejectReason::TooLarge,
+        };
+        Decimal::parse_amount(text).map(Some).map_err(|error| (field, reason(error)))
+    }
+
+    fn required(&self, field: Field) -> Result<&'a str, Wrong> {
+        self.text(field)?.ok_or((field, RejectReason::Missing))
+    }
+
+    fn owned(&self, field: Field) -> Result<Option<String>, Wrong> {
+        Ok(self.text(field)?.map(str::to_owned))
+    }
+
+    fn text(&self, field: Field) -> Result<Option<&'a str>, Wrong> {
+        let bytes = self.columns.value(self.record, field);
+        let text = std::str::from_utf8(bytes).map_err(|_| (field, RejectReason::InvalidUtf8))?;
+        let text = text.trim();
+        if text.contains('\0') {
+            return Err((field, RejectReason::NulCharacter));
+        }
+        if text.len() > MAX_TEXT_BYTES {
+            return Err((field, RejectReason::TooLong));
+        }
+        Ok((!text.is_empty() && text != "---").then_some(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::{
+        format::{Delimiter, Format},
+        parse::Records,
+    };
+
+    const HEADER: &str = "Sale Date,Client ID,Sale ID,Item name,Location,Notes,\
+        Item price (excluding tax),Quantity,Item Total,Payment Method\n";
+
+    fn with_line<T>(line: &[u8], use_it: impl FnOnce(&Record<'_>, &Columns) -> T) -> T {
+        let text = [HEADER.as_bytes(), line].concat();
+        let mut records = Records::new(&text[..], Delimiter::default()).unwrap();
+        let header = records.next_record().unwrap().unwrap();
+        let columns = Columns::find(&header, &Format::default()).unwrap();
+        use_it(&records.next_record().unwrap().unwrap(), &columns)
+    }
+
+    fn check(line: &[u8]) -> Result<Sale, Reject> {
+        with_line(line, |record, columns| validate(record, columns, DateOrder::MonthFirst))
+    }
+
+    fn rejected(line: &[u8], column: &str, reason: RejectReason) {
+        let reject = check(line).unwrap_err();
+        assert_eq!((reject.line, reject.column.as_str(), reject.reason), (2, column, reason));
+    }
+
+    #[test]
+    fn a_line_of_the_sales_report_is_a_sale() {
+        let sale = check(
+            b"3/2/2025,200000023,7102,\"Lesson pack, 10 hours\",Online Store,,180,-1,-196.20,---",
+        );
+        assert_eq!(
+            sale.unwrap(),
+            Sale {
+                line: 2,
+                sale_date: date(2025, 3, 2),
+                order_id: "7102".into(),
+                product: Some("Lesson pack, 10 hours".into()),
+                location: Some("Online Store".into()),
+                payment_method: None,
+                client: Some("200000023".into()),
+                quantity: Some("-1".parse().unwrap()),
+                unit_price: Some("180".parse().unwrap()),
+                line_total: "-196.2".parse().unwrap(),
+            }
+        );
+    }
+
+    #[test]
+    fn texts_are_trimmed_and_two_spellings_mean_nothing() {
+        let sale = check(
+            "03/01/2025,---, 007 ,Mineral Water ,\u{a0}Pier\u{a0},, ,---,\u{a0}0.436 ,\n"
+                .as_bytes(),
+        )
+        .unwrap();
+        assert_eq!(sale.order_id, "007");
+        assert_eq!(sale.product.as_deref(), Some("Mineral Water"));
+        assert_eq!(sale.location.as_deref(), Some("Pier"));
+        assert_eq!((sale.client, sale.quantity, sale.unit_price), (None, None, None));
+        assert_eq!(sale.line_total.to_string(), "0.436");
+    }
+
+    #[test]
+    fn what_can_not_be_a_sale_is_rejected_with_its_column_and_reason() {
+        use RejectReason::*;
+        rejected(b"13/01/2025,,1,,,,,,1,", "Sale Date", InvalidDate);
+        rejected(b",,1,,,,,,1,", "Sale Date", Missing);
+        rejected(b"3/1/2025,,,,,,,,1,", "Sale ID", Missing);
+        rejected(b"3/1/2025,, --- ,,,,,,1,", "Sale ID", Missing);
+        rejected(b"3/1/2025,,1,,,,,,,", "Item Total", Missing);
+        rejected(b"3/1/2025,,1,,,,,,\"1,234.50\",", "Item Total", InvalidNumber);
+        rejected(b"3/1/2025,,1,,,,,,NaN,", "Item Total", InvalidNumber);
+        rejected(b"3/1/2025,,1,,,,,,0.0000000001,", "Item Total", TooPrecise);
+        rejected(b"3/1/2025,,1,,,,,,1000000000000000,", "Item Total", TooLarge);
+        rejected(b"3/1/2025,,1,,,,,two,1,", "Quantity", InvalidNumber);
+        rejected(b"3/1/2025,,1,,,,S$4,1,1,", "Item price (excluding tax)", InvalidNumber);
+        rejected(b"3/1/2025,,1,a\0b,,,,,1,", "Item name", NulCharacter);
+        rejected(b"3/1/2025,,1,,caf\xe9,,,,1,", "Location", InvalidUtf8);
+        rejected(b"3/1/2025,,1,,,,,,1", "", WrongFieldCount);
+        rejected(b"3/1/2025,,1,,,,,,1,,", "", WrongFieldCount);
+        let long = format!("3/1/2025,,{},,,,,,1,", "7".repeat(MAX_TEXT_BYTES + 1));
+        rejected(long.as_bytes(), "Sale ID", TooLong);
+    }
+
+    #[test]
+    fn bytes_in_a_column_that_is_not_read_do_no_harm() {
+        assert!(check(b"3/1/2025,,1,,,caf\xe9\0,,,1,").is_ok());
+    }
+}
