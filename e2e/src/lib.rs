@@ -16,10 +16,25 @@ pub use file_server::FileServer;
 pub use shop::Shop;
 pub use takings::Takings;
 
-use std::path::{Path, PathBuf};
+use anyhow::Result;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// A path of the repository.
 #[must_use]
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// The manifests in `examples/`, in their order.
+pub fn examples() -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(repository("examples"))? {
+        files.push(entry?.path());
+    }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    Ok(files)
 }

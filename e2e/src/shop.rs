@@ -11,7 +11,7 @@ use std::{
 };
 
 /// How long anything may take that a test waits for. No test measures time: this only ends it.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A namespace that imports.
 #[derive(Debug)]

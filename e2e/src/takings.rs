@@ -1,4 +1,7 @@
 //! The chart, installed once for all tests of a process, with a PostgreSQL on this machine.
+//!
+//! A cluster has one release of Takings, since its operator watches all namespaces: the tests take
+//! the place of the one that `make run` installs, and it takes theirs when it is run again.
 
 use crate::{http, http::Answer, repository};
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -7,13 +10,13 @@ use harness::{
     cluster::Cluster,
     images::{self, Images},
     postgres::Server,
-    progress,
+    program, progress, tools,
 };
 use serde_json::{Value, json};
-use std::{fs, sync::LazyLock};
+use std::{process::Command, sync::LazyLock};
 
-/// The namespace of the release, and the release's name.
-pub const NAMESPACE: &str = "takings-e2e";
+/// The release's name, and its namespace.
+pub const NAMESPACE: &str = "takings";
 /// The database.
 pub const DATABASE: &str = "takings";
 
@@ -37,12 +40,10 @@ impl Takings {
 
     /// Applies manifests, JSON or YAML, in a namespace.
     pub fn apply(&self, namespace: &str, manifest: &str) -> Result<()> {
-        let file = std::env::temp_dir().join(format!("takings-{}.yaml", cache::random(8)?));
-        cache::write_secret(&file, manifest)?;
-        let path = file.to_string_lossy();
-        let applied = self.cluster.kubectl(&["-n", namespace, "apply", "-f", &path]);
-        fs::remove_file(&file)?;
-        applied.map(drop)
+        let mut kubectl = Command::new(tools::path("kubectl")?);
+        kubectl.arg("--kubeconfig").arg(self.cluster.kubeconfig());
+        kubectl.args(["-n", namespace, "apply", "-f", "-"]);
+        program::run_with_input(&mut kubectl, manifest).map(drop)
     }
 
     /// Reads an object, such as `pod/name`, or a list.
@@ -149,38 +150,22 @@ impl Takings {
                 "lifecycle": {"preStopSleepSeconds": 1, "minReadySeconds": 0},
             },
         });
-        let file = std::env::temp_dir().join(format!("takings-{}.json", cache::random(8)?));
-        cache::write(&file, values.to_string())?;
-        let chart = repository("charts/takings");
-        let (chart, values) = (chart.to_string_lossy(), file.to_string_lossy());
-        let installed = self.cluster.helm(&[
-            "install",
-            NAMESPACE,
-            &chart,
-            "-n",
-            NAMESPACE,
-            "-f",
-            &values,
-            "--wait",
-            "--timeout",
-            "4m",
-        ]);
-        fs::remove_file(&file)?;
-        installed.map(drop)
+        let mut helm = Command::new(tools::path("helm")?);
+        helm.arg("--kubeconfig").arg(self.cluster.kubeconfig()).args(["install", NAMESPACE]);
+        helm.arg(repository("charts/takings")).args(["-n", NAMESPACE, "-f", "-"]);
+        program::run_with_input(helm.args(["--wait", "--timeout", "4m"]), &values.to_string())?;
+        Ok(())
     }
 }
 
 /// A namespace that only takes Pods of the `restricted` Pod Security Standard.
 #[must_use]
 pub fn namespace(name: &str) -> Value {
-    let labels = json!({"pod-security.kubernetes.io/enforce": "restricted", "takings.dev/e2e": ""});
-    let metadata = match name {
-        NAMESPACE => {
-            json!({"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}})
-        }
-        _ => json!({"name": name, "labels": labels}),
-    };
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    let mut labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+    if name != NAMESPACE {
+        labels["takings.dev/e2e"] = json!("shop");
+    }
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 }
 
 /// A Secret for a login of a server.

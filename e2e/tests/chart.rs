@@ -2,7 +2,7 @@
 //! server, which knows best.
 
 use anyhow::{Context, Result};
-use e2e::{repository, schemas};
+use e2e::{examples, repository, schemas};
 use harness::{apiserver::ApiServer, cache, program, tools};
 use serde_json::Value;
 use std::{
@@ -161,15 +161,6 @@ fn manifests(name: &str) -> Result<Vec<PathBuf>> {
         files.push(file);
     }
     Ok(files)
-}
-
-fn examples() -> Result<Vec<PathBuf>> {
-    let files = fs::read_dir(repository("examples"))?.map(|entry| Ok(entry?.path()));
-    let files: Result<Vec<_>> = files.collect();
-    Ok(files?
-        .into_iter()
-        .filter(|file| file.extension().is_some_and(|end| end == "yaml"))
-        .collect())
 }
 
 fn templates(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::{Shop, Takings, sales, shop::reason, takings::NAMESPACE};
+use harness::progress;
 use serde_json::json;
 use std::{
     sync::{Mutex, PoisonError},
@@ -12,7 +13,7 @@ use std::{
 
 /// There is one operator to be set up for a crash.
 static OPERATOR: Mutex<()> = Mutex::new(());
-const DEPLOYMENT: &str = "deployment/takings-e2e-operator";
+const DEPLOYMENT: &str = "deployment/takings-operator";
 
 #[test]
 fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {
@@ -82,7 +83,9 @@ impl<'a> Crashing<'a> {
 
 impl Drop for Crashing<'_> {
     fn drop(&mut self) {
-        set_env(self.takings, &format!("{}-", self.variable)).unwrap();
+        if let Err(error) = set_env(self.takings, &format!("{}-", self.variable)) {
+            progress::say(&format!("the operator still crashes: {error:?}"));
+        }
     }
 }
 
