@@ -59,7 +59,8 @@ fn standalone(definitions: &Map<String, Value>, name: &str) -> Value {
         close(&mut definition);
         (name, definition)
     });
-    json!({"$ref": format!("#/definitions/{name}"), "definitions": Map::from_iter(closed)})
+    let closed: Map<String, Value> = closed.collect();
+    json!({"$ref": format!("#/definitions/{name}"), "definitions": closed})
 }
 
 fn references(value: &Value, found: &mut Vec<String>) {

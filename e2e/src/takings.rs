@@ -3,7 +3,7 @@
 //! A cluster has one release of Takings, since its operator watches all namespaces: the tests take
 //! the place of the one that `make run` installs, and it takes theirs when it is run again.
 
-use crate::{http, http::Answer, repository};
+use crate::{http, http::Answer, repository, shop::is_true};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use harness::{
     cache,
@@ -52,15 +52,22 @@ impl Takings {
         Ok(serde_json::from_str(&self.cluster.kubectl(&command)?)?)
     }
 
+    /// The addresses of the API's replicas that are ready.
+    pub fn replicas(&self) -> Result<Vec<String>> {
+        let pods = self.read(NAMESPACE, &["pods", "-l", "app.kubernetes.io/component=api"])?;
+        let pods = pods["items"].as_array().context("no list of Pods")?;
+        let stays = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+        let ready = pods.iter().filter(stays).filter(|pod| is_true(&pod["status"], "Ready"));
+        let address = |pod: &Value| Some(format!("{}:8080", pod["status"]["podIP"].as_str()?));
+        let replicas: Vec<_> = ready.filter_map(address).collect();
+        ensure!(replicas.len() >= 2, "the API has {} replicas", replicas.len());
+        Ok(replicas)
+    }
+
     /// Asks each replica of the API the same, and returns the answer that all of them gave.
     pub fn ask(&self, path: &str) -> Result<Answer> {
-        let pods = self.read(NAMESPACE, &["pods", "-l", "app.kubernetes.io/component=api"])?;
-        let mut answers = Vec::new();
-        for pod in pods["items"].as_array().context("no list of Pods")? {
-            let address = pod["status"]["podIP"].as_str().context("a Pod without an address")?;
-            answers.push(http::get(&format!("{address}:8080"), path)?);
-        }
-        ensure!(answers.len() >= 2, "the API has {} replicas", answers.len());
+        let ask = |replica: &String| http::get(replica, path);
+        let mut answers = self.replicas()?.iter().map(ask).collect::<Result<Vec<_>>>()?;
         ensure!(answers.windows(2).all(|pair| pair[0] == pair[1]), "they differ: {answers:?}");
         answers.pop().context("no answer")
     }
@@ -92,7 +99,8 @@ impl Takings {
         progress::during("Install the chart for the end-to-end tests", || {
             takings.clean_up()?;
             takings.create_database()?;
-            takings.install_chart()
+            takings.install_chart()?;
+            takings.sql("SELECT takings.grant_dataset('e2e_uploads', 'default')")
         })?;
         Ok(takings)
     }
@@ -110,9 +118,12 @@ impl Takings {
         let password = cache::random(16)?;
         let admin = |sql: &str| self.server.sql("postgres", sql);
         admin(&format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)"))?;
-        for (role, attributes) in
-            [("e2e_owner", "LOGIN CREATEROLE"), ("takings_api", "NOLOGIN"), ("e2e_api", "LOGIN")]
-        {
+        for (role, attributes) in [
+            ("takings_api", "NOLOGIN"),
+            ("e2e_owner", "LOGIN CREATEROLE"),
+            ("e2e_api", "LOGIN"),
+            ("e2e_uploads", "LOGIN"),
+        ] {
             admin(&format!(
                 "DO $$ BEGIN CREATE ROLE {role} {attributes} PASSWORD '{password}';
                  EXCEPTION WHEN duplicate_object THEN
@@ -123,7 +134,11 @@ impl Takings {
         admin("GRANT takings_api TO e2e_api")?;
         admin(&format!("CREATE DATABASE {DATABASE} OWNER e2e_owner"))?;
         self.apply("default", &namespace(NAMESPACE).to_string())?;
-        for (secret, login) in [("takings-owner", "e2e_owner"), ("takings-api", "e2e_api")] {
+        for (secret, login) in [
+            ("takings-owner", "e2e_owner"),
+            ("takings-api", "e2e_api"),
+            ("takings-uploads", "e2e_uploads"),
+        ] {
             self.apply(NAMESPACE, &self.secret(secret, login, &password)?.to_string())?;
         }
         Ok(())
@@ -145,6 +160,7 @@ impl Takings {
             },
             "operator": {"image": image(&images.operator)?, "logLevel": "debug,kube=info,hyper=info"},
             "api": {
+                "uploads": {"existingSecret": "takings-uploads"},
                 "image": without_tag(image(&images.api)?),
                 "blueGreen": {"slots": {"blue": {"image": {"tag": tag(&images.api)?}}}},
                 "lifecycle": {"preStopSleepSeconds": 1, "minReadySeconds": 0},

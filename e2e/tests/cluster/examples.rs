@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use e2e::{
-    FileServer, Shop, examples, file_server, repository,
+    FileServer, Shop, Takings, examples, file_server, http, repository,
     shop::{is_true, reason},
 };
 use serde_json::{Value, json};
@@ -54,7 +54,19 @@ fn each_does_what_it_says() -> Result<()> {
         assert_eq!(shop.takings.revenue(dataset)?["revenue"], revenue, "{example}");
         check_details(example, &status["outcome"]);
     }
-    volume.remove()
+    volume.remove()?;
+    upload_through_a_replica(shop.takings)
+}
+
+/// The API's way to the same dataset, which every replica answers for at once.
+fn upload_through_a_replica(takings: &Takings) -> Result<()> {
+    let file = ("by-hand.csv", "Sale Date,Sale ID,Item Total\n3/10/2025,7501,0.5\n");
+    let answer = http::upload(&takings.replicas()?[0], "/api/sales/import-sales/", file)?;
+    assert_eq!((answer.status, &answer.json["data"]["imported_row"]), (201, &json!(1)));
+
+    let march = takings.ask("/api/metrics/revenue/?start=3/1/2025&end=03/31/2025")?;
+    assert_eq!(march.json["data"]["total_revenue_sgd"].to_string(), "-109.148");
+    Ok(())
 }
 
 #[test]
