@@ -14,13 +14,7 @@ use anyhow::{Context, Result};
 use rcgen::KeyPair;
 use rustix::process::Signal;
 use serde_json::json;
-use std::{
-    fs,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, net::TcpListener, path::PathBuf, process::Command, time::Duration};
 
 /// etcd and kube-apiserver, running or not.
 #[derive(Debug)]
@@ -37,12 +31,12 @@ pub(crate) struct ControlPlane {
 /// Whom a kubeconfig speaks for: its file's name, the user, the group.
 pub(crate) struct User {
     pub(crate) name: &'static str,
-    pub(crate) user: &'static str,
+    pub(crate) account: &'static str,
     pub(crate) group: Option<&'static str>,
 }
 
 const ADMINISTRATOR: User =
-    User { name: "admin", user: "takings-admin", group: Some("system:masters") };
+    User { name: "admin", account: "takings-admin", group: Some("system:masters") };
 
 impl ControlPlane {
     /// Starts what does not run and waits until it answers.
@@ -52,14 +46,9 @@ impl ControlPlane {
         if !self.kubeconfig().exists() {
             self.prepare(users)?;
         }
-        let etcd = self.daemon("etcd");
-        if !etcd.is_running() {
-            etcd.start(&self.etcd()?)?;
-        }
+        self.ensure("etcd", &self.etcd()?)?;
+        self.ensure("kube-apiserver", &self.apiserver()?)?;
         let apiserver = self.daemon("kube-apiserver");
-        if !apiserver.is_running() {
-            apiserver.start(&self.apiserver()?)?;
-        }
         apiserver.wait_until(Duration::from_mins(1), || self.is_ready())
     }
 
@@ -96,6 +85,13 @@ impl ControlPlane {
         program::run(kubectl.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments))
     }
 
+    /// Runs `kubectl apply` on a manifest, given as text.
+    pub(crate) fn apply(&self, manifest: &str) -> Result<String> {
+        let mut kubectl = Command::new(tools::path("kubectl")?);
+        kubectl.arg("--kubeconfig").arg(self.kubeconfig()).args(["apply", "--filename", "-"]);
+        program::run_with_input(&mut kubectl, manifest)
+    }
+
     /// One of its files, such as a certificate.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -104,6 +100,12 @@ impl ControlPlane {
     /// One of its processes.
     pub(crate) fn daemon(&self, name: &str) -> Daemon {
         Daemon::new(&self.folder, name)
+    }
+
+    /// Starts one of its processes where it does not run.
+    pub(crate) fn ensure(&self, name: &str, command: &Command) -> Result<()> {
+        let daemon = self.daemon(name);
+        if daemon.is_running() { Ok(()) } else { daemon.start(command) }
     }
 
     /// Makes ports, certificates, keys and kubeconfigs; the administrator's kubeconfig is last and
@@ -144,7 +146,8 @@ impl ControlPlane {
 
     fn write_kubeconfig(&self, authority: &Authority, user: &User) -> Result<()> {
         let names = [self.address];
-        let subject = Subject { common_name: user.user, organization: user.group, names: &names };
+        let subject =
+            Subject { common_name: user.account, organization: user.group, names: &names };
         let KeyFiles { certificate, key } = authority.issue(&self.folder, user.name, subject)?;
         let server = format!("https://{}:{}", self.address, self.port("api")?);
         let content = json!({
@@ -153,14 +156,14 @@ impl ControlPlane {
             "current-context": "takings",
             "contexts": [{
                 "name": "takings",
-                "context": {"cluster": "takings", "user": user.user},
+                "context": {"cluster": "takings", "user": user.account},
             }],
             "clusters": [{
                 "name": "takings",
                 "cluster": {"server": server, "certificate-authority": self.file("ca.crt")},
             }],
             "users": [{
-                "name": user.user,
+                "name": user.account,
                 "user": {"client-certificate": certificate, "client-key": key},
             }],
         });
@@ -214,9 +217,4 @@ impl ControlPlane {
         let file = self.file(&format!("{name}.port"));
         cache::read(&file).with_context(|| format!("no port for {name}"))
     }
-}
-
-/// Whether a folder holds a control plane that was started once.
-pub(crate) fn exists(folder: &Path) -> bool {
-    folder.join("admin.kubeconfig").exists()
 }

@@ -77,13 +77,19 @@ impl Daemon {
         Ok(())
     }
 
+    /// Fails with the log's end where it does not run.
+    pub fn check(&self) -> Result<()> {
+        if self.is_running() {
+            return Ok(());
+        }
+        bail!("{} has ended:\n{}", self.name, self.log_end())
+    }
+
     /// Waits until `ready` says so; fails with the log's end where the process dies before.
     pub fn wait_until(&self, patience: Duration, ready: impl Fn() -> bool) -> Result<()> {
         let deadline = Instant::now() + patience;
         while !ready() {
-            if !self.is_running() {
-                bail!("{} ended at once:\n{}", self.name, self.log_end());
-            }
+            self.check()?;
             if Instant::now() > deadline {
                 bail!("{} isn't ready after {patience:?}:\n{}", self.name, self.log_end());
             }

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use harness::tools;
+use harness::{apiserver, cluster, postgres, progress, tools};
+use std::process::ExitCode;
 
 /// The project's chores.
 #[derive(Debug, Parser)]
@@ -10,10 +11,62 @@ use harness::tools;
 enum Chore {
     /// Build the programs of Kubernetes and around it into the cache
     Tools,
+    /// A one-node Kubernetes on this machine
+    #[command(subcommand)]
+    Cluster(ClusterChore),
+    /// Stop everything that was started: cluster, API server, PostgreSQL
+    Down,
 }
 
-fn main() -> Result<()> {
-    match Chore::parse() {
-        Chore::Tools => tools::ensure_all(),
+#[derive(Debug, Subcommand)]
+enum ClusterChore {
+    /// Start it, or what of it does not run
+    Up,
+    /// End it with all that runs in it
+    Down,
+    /// Say what of it runs
+    Status,
+}
+
+fn main() -> ExitCode {
+    match run(Chore::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn run(chore: Chore) -> Result<()> {
+    match chore {
+        Chore::Tools => tools::ensure_all(),
+        Chore::Cluster(chore) => run_cluster_chore(&chore),
+        Chore::Down => down(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "it is the answer")]
+fn run_cluster_chore(chore: &ClusterChore) -> Result<()> {
+    match chore {
+        ClusterChore::Up => {
+            let cluster = cluster::up()?;
+            println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+        }
+        ClusterChore::Down => cluster::down()?,
+        ClusterChore::Status => {
+            let status = cluster::status()?;
+            for (name, runs) in status.processes {
+                println!("{name:24} {}", if runs { "running" } else { "stopped" });
+            }
+            println!("{:24} {}", "API", if status.answers { "answers" } else { "no answer" });
+        }
+    }
+    Ok(())
+}
+
+fn down() -> Result<()> {
+    cluster::down()?;
+    apiserver::stop()?;
+    postgres::stop_all()
 }

@@ -17,7 +17,9 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     output("git", &["ls-files", folder])
         .lines()
         .filter(|path| path.ends_with(ending))
-        .filter_map(|path| Some((path.to_owned(), std::fs::read_to_string(root().join(path)).ok()?)))
+        .filter_map(|path| {
+            Some((path.to_owned(), std::fs::read_to_string(root().join(path)).ok()?))
+        })
         .collect()
 }
 
