@@ -1,6 +1,11 @@
 //! What is counted. Labels are bounded: route templates, known methods, status codes.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use ledger::postgres::Ledger;
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
 
 /// The buckets that OpenTelemetry advises for request durations, in seconds.
 const BUCKETS: [f64; 14] =
@@ -49,5 +54,38 @@ impl Metrics {
         registry.register(Box::new(metrics.uploads_in_progress.clone()))?;
         registry.register(Box::new(metrics.uploads.clone()))?;
         Ok(metrics)
+    }
+}
+
+/// The database connections, counted when somebody looks.
+struct Connections {
+    pools: Vec<(&'static str, Ledger)>,
+    /// `db_client_connection_count{pool,state}`
+    count: IntGaugeVec,
+}
+
+/// Counts the connections of these pools from now on.
+pub(crate) fn count_connections(
+    registry: &Registry,
+    pools: Vec<(&'static str, Ledger)>,
+) -> prometheus::Result<()> {
+    let options = Opts::new("db_client_connection_count", "Database connections, idle and used.");
+    let count = IntGaugeVec::new(options, &["pool", "state"])?;
+    registry.register(Box::new(Connections { pools, count }))
+}
+
+impl Collector for Connections {
+    fn desc(&self) -> Vec<&Desc> {
+        self.count.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        for (pool, ledger) in &self.pools {
+            let (open, idle) = ledger.connections();
+            let idle = i64::try_from(idle).unwrap_or(i64::MAX);
+            self.count.with_label_values(&[pool, "idle"]).set(idle);
+            self.count.with_label_values(&[pool, "used"]).set((i64::from(open) - idle).max(0));
+        }
+        self.count.collect()
     }
 }

@@ -63,9 +63,6 @@ pub(crate) enum Problem {
     /// The folder can't be read.
     #[error("The folder with the files to import can't be read; the log says why.")]
     FolderUnreadable(#[source] std::io::Error),
-    /// A file of the folder can't be read.
-    #[error("The file can't be read: {0}.")]
-    FileUnreadable(#[source] std::io::Error),
     /// No folder is configured.
     #[error(
         "No folder with files to import is configured; set --import-folder or TAKINGS_IMPORT_FOLDER."
@@ -126,7 +123,6 @@ impl Problem {
             Self::Refused(outcome) => return refusal(outcome.reason),
             Self::FolderFailed { .. } => (422, "folder-failed", "Files can't be loaded"),
             Self::FolderUnreadable(_) => (503, "folder-unreadable", "The folder can't be read"),
-            Self::FileUnreadable(_) => (422, "file-unreadable", "The file can't be read"),
             Self::NoFolder => (503, "no-folder", "No folder is configured"),
             Self::NoUploads => (503, "no-uploads", "Uploads are not configured"),
             Self::Busy => (503, "busy", "Too many uploads are under way"),

@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     form::FormLimits,
-    metrics::Metrics,
+    metrics::{self, Metrics},
     readiness::Readiness,
     routes, serve,
     settings::{Settings, UploadSettings},
@@ -26,6 +26,7 @@ const CONNECTIONS_PER_UPLOAD: u32 = 2;
 pub async fn until_shutdown(settings: &Settings) -> anyhow::Result<()> {
     let registry = telemetry::metrics::registry(env!("CARGO_PKG_VERSION"))?;
     let app = Arc::new(app(settings, Metrics::register(&registry)?)?);
+    metrics::count_connections(&registry, app.pools())?;
     let draining = shutdown::on_signal()?;
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!("{} can't be listened on; set --listen or TAKINGS_LISTEN", settings.listen)
@@ -47,9 +48,16 @@ pub async fn until_shutdown(settings: &Settings) -> anyhow::Result<()> {
         app.finish().await;
     };
     tokio::select! {
-        ended = admin => return ended.context("the admin port can't be served; set --admin-listen or TAKINGS_ADMIN_LISTEN"),
+        ended = admin => {
+            return ended.context(
+                "the admin port can't be served; set --admin-listen or TAKINGS_ADMIN_LISTEN",
+            );
+        }
         () = work => tracing::info!("all requests have ended"),
-        () = over(&draining, settings) => tracing::warn!("requests under way are cut off: the time for the shutdown is over"),
+        () = over(&draining, settings) => {
+            tracing::warn!("the time for the shutdown is over: requests under way are cut off");
+            app.give_up().await;
+        }
     }
     Ok(())
 }
@@ -90,6 +98,7 @@ fn uploads(
         folder: settings.import_folder.clone(),
         slots: Arc::new(Semaphore::new(settings.uploads_at_once as usize)),
         tasks: TaskTracker::new(),
+        stop: CancellationToken::new(),
         metrics: metrics.clone(),
     }))
 }

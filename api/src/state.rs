@@ -6,6 +6,9 @@ use ledger::postgres::{Ledger, LedgerError};
 
 use crate::{metrics::Metrics, problem::Problem, uploads::Uploads};
 
+/// How long uploads that are cut off at the shutdown have to say so in the ledger.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// What all requests share.
 pub(crate) struct App {
     /// The figures, read with the API's own role.
@@ -41,6 +44,21 @@ impl App {
             uploads.ledger.close().await;
         }
         self.ledger.close().await;
+    }
+
+    /// The pools of database connections, by name.
+    pub(crate) fn pools(&self) -> Vec<(&'static str, Ledger)> {
+        let import = self.uploads.iter().map(|uploads| ("import", uploads.ledger.clone()));
+        std::iter::once(("read", self.ledger.clone())).chain(import).collect()
+    }
+
+    /// Ends uploads under way, so that their runs have an end on record.
+    pub(crate) async fn give_up(&self) {
+        if let Some(uploads) = &self.uploads {
+            uploads.stop.cancel();
+            uploads.tasks.close();
+            let _ = tokio::time::timeout(LAST_WORDS, uploads.tasks.wait()).await;
+        }
     }
 
     /// Where files are loaded.

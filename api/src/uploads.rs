@@ -6,16 +6,13 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use importer::{LoadRequest, Source};
 use ledger::{
-    Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run,
-    outcome::RunResult,
-    postgres::{Ledger, RunRequest},
+    Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, outcome::RunResult,
+    postgres::Ledger,
 };
-use tokio::{
-    io::AsyncRead,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
-use tokio_util::task::TaskTracker;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
 use crate::{form::FormLimits, metrics::Metrics, problem::Problem};
@@ -36,6 +33,8 @@ pub(crate) struct Uploads {
     pub(crate) slots: Arc<Semaphore>,
     /// The uploads under way.
     pub(crate) tasks: TaskTracker,
+    /// Ends the uploads under way.
+    pub(crate) stop: CancellationToken,
     /// What is counted.
     pub(crate) metrics: Metrics,
 }
@@ -80,13 +79,16 @@ impl Uploads {
     /// Loads one file to its end: published, there already, or refused with a reason.
     pub(crate) async fn load(
         &self,
-        request: RunRequest,
-        file: impl AsyncRead + Send + Unpin + 'static,
+        source: Source,
+        policy: &Policy,
+        request_id: &str,
     ) -> Result<Outcome, Problem> {
+        let request = policy.request(request_id);
         let (import_id, run, dataset) = (request.import_id, request.run, request.dataset.clone());
-        let mut outcome = importer::load(&self.ledger, request, file).await;
+        let mut outcome = importer::load(&self.ledger, request, source, &self.stop).await;
         if outcome.result == RunResult::Fault {
-            tracing::warn!(%import_id, reason = outcome.reason.as_str(), message = outcome.message, "the load failed");
+            let reason = outcome.reason.as_str();
+            tracing::warn!(%import_id, reason, cause = outcome.message, "the load failed");
             // Nobody tries this run again: it ends here, or turns out to have been published.
             match self.ledger.settle(import_id, run, &dataset).await {
                 Ok(settled) if settled.result != RunResult::Abandoned => outcome = settled,
@@ -94,31 +96,38 @@ impl Uploads {
                 Err(error) => tracing::warn!(%import_id, %error, "the run is left without an end"),
             }
         }
-        self.metrics.uploads.with_label_values(&[outcome.result.as_str()]).inc();
-        tracing::info!(%import_id, result = outcome.result.as_str(), reason = outcome.reason.as_str(),
-            lines_imported = outcome.lines_imported, "a file was read");
+        self.observe(&outcome);
         match outcome.result {
             RunResult::Published | RunResult::AlreadyLoaded => Ok(outcome),
             _ => Err(Problem::Refused(Box::new(outcome))),
         }
     }
+
+    fn observe(&self, outcome: &Outcome) {
+        let result = outcome.result.as_str();
+        self.metrics.uploads.with_label_values(&[result]).inc();
+        tracing::info!(
+            import_id = %outcome.import_id,
+            result,
+            reason = outcome.reason.as_str(),
+            lines_read = outcome.lines_read,
+            lines_imported = outcome.lines_imported,
+            "the load has ended"
+        );
+    }
 }
 
 impl Policy {
-    /// A run of its own for one file.
-    pub(crate) fn run(&self, filename: String, source: &str, request_id: String) -> RunRequest {
-        RunRequest {
-            import_id: ImportId::random(),
-            run: Run::default(),
+    /// An import of its own, with its only run.
+    fn request(&self, request_id: &str) -> LoadRequest {
+        LoadRequest {
             dataset: self.dataset.clone(),
             currency: self.currency.clone(),
-            filename,
-            source: source.into(),
-            format: importer::FORMAT.into(),
             on_overlap: self.on_overlap,
             max_rejected: self.max_rejected,
             requested_by: REQUESTED_BY.into(),
-            request_id,
+            request_id: request_id.into(),
+            ..LoadRequest::new(ImportId::random())
         }
     }
 }
@@ -126,17 +135,5 @@ impl Policy {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.metrics.uploads_in_progress.dec();
-    }
-}
-
-// TEMPORARY until importer::load is there.
-mod importer {
-    pub(super) const FORMAT: &str = "x";
-    pub(super) async fn load(
-        _: &ledger::postgres::Ledger,
-        _: ledger::postgres::RunRequest,
-        _: impl tokio::io::AsyncRead + Send + Unpin + 'static,
-    ) -> ledger::Outcome {
-        std::future::pending().await
     }
 }

@@ -11,7 +11,8 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     response::IntoResponse,
 };
-use tokio::fs::{self, File};
+use importer::Source;
+use tokio::fs;
 
 use crate::{
     envelope::Envelope,
@@ -59,25 +60,17 @@ async fn import_all(uploads: Uploads, folder: PathBuf, request_id: String) -> Re
     let (mut imported, mut failed) = (0, Vec::new());
     for path in files(&folder).await.map_err(Problem::FolderUnreadable)? {
         let name = filename::sanitized(&path.file_name().unwrap_or_default().to_string_lossy());
-        match import_one(&uploads, &folder, &path, &name, &request_id).await {
-            Ok(rows) => imported += rows,
+        let source = Source::File { path, root: Some(folder.clone()) };
+        match uploads.load(source, &Policy::default(), &request_id).await {
+            Ok(outcome) => imported += outcome.lines_imported,
             Err(problem) if problem.retry_after().is_some() => return Err(problem),
-            Err(problem) => failed.push((name.clone(), format!("{name}: {problem}"))),
+            Err(problem) => {
+                let sentence = format!("{name}: {problem}");
+                failed.push((name, sentence));
+            }
         }
     }
     if failed.is_empty() { Ok(imported) } else { Err(Problem::FolderFailed { imported, failed }) }
-}
-
-async fn import_one(
-    uploads: &Uploads,
-    folder: &Path,
-    path: &Path,
-    name: &str,
-    request_id: &str,
-) -> Result<u64, Problem> {
-    let file = open_beneath(folder, path).await.map_err(Problem::FileUnreadable)?;
-    let run = Policy::default().run(name.to_owned(), "folder", request_id.to_owned());
-    Ok(uploads.load(run, file).await?.lines_imported)
 }
 
 /// The CSV files of the folder, in the order of their names.
@@ -91,17 +84,4 @@ async fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
-}
-
-/// Opens a regular file that lies in the folder; links that stay inside are fine, as those of a
-/// mounted ConfigMap do.
-async fn open_beneath(folder: &Path, path: &Path) -> io::Result<File> {
-    let real = fs::canonicalize(path).await?;
-    if !real.starts_with(fs::canonicalize(folder).await?) {
-        return Err(io::Error::other("the file is a link that leads out of the folder"));
-    }
-    if !fs::metadata(&real).await?.is_file() {
-        return Err(io::Error::other("this is not a regular file"));
-    }
-    File::open(real).await
 }

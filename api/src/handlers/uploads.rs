@@ -1,11 +1,14 @@
 //! Uploads: a file in a form, loaded while it arrives, answered when it is in the figures.
 
+use std::sync::Arc;
+
 use axum::{
     Extension, Json,
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use importer::Source;
 use ledger::{ImportId, Outcome};
 use serde::Serialize;
 
@@ -20,9 +23,6 @@ use crate::{
     state::{App, SharedApp},
     uploads::Policy,
 };
-
-/// Where the ledger says the file came from.
-const SOURCE: &str = "upload";
 
 /// How many lines are new, as existing clients read it.
 #[derive(Debug, Serialize)]
@@ -80,7 +80,7 @@ fn policy(params: &Params) -> Result<Policy, Problem> {
 async fn receive(
     app: &App,
     RequestId(id): RequestId,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     body: Lingering,
     policy: Policy,
 ) -> Result<Outcome, Problem> {
@@ -90,9 +90,14 @@ async fn receive(
     let load = uploads.clone();
     let work = async move {
         let file = form::open(&headers, body, limits).await?;
-        let run = policy.run(file.filename.clone(), SOURCE, id.to_string());
-        let failure = file.failure.clone();
-        let ended = load.load(run, file.into_reader()).await;
+        let failure = Arc::clone(&file.failure);
+        let source = Source::Stream {
+            filename: file.filename.clone(),
+            // The form's own limits come first, and say more.
+            read_timeout: limits.whole + limits.pause,
+            reader: Box::new(file.into_reader()),
+        };
+        let ended = load.load(source, &policy, &id).await;
         match failure.get() {
             Some(broken) if ended.is_err() => Err(broken.clone().into()),
             _ => ended,
