@@ -13,7 +13,7 @@ use harness::{
     program, progress, tools,
 };
 use serde_json::{Value, json};
-use std::{process::Command, sync::LazyLock};
+use std::{process::Command, sync::LazyLock, thread::sleep, time::Duration};
 
 /// The release's name, and its namespace.
 pub const NAMESPACE: &str = "takings";
@@ -66,8 +66,13 @@ impl Takings {
 
     /// Asks each replica of the API the same, and returns the answer that all of them gave.
     pub fn ask(&self, path: &str) -> Result<Answer> {
-        let ask = |replica: &String| http::get(replica, path);
-        let mut answers = self.replicas()?.iter().map(ask).collect::<Result<Vec<_>>>()?;
+        let ask_all = || -> Result<Vec<_>> {
+            self.replicas()?.iter().map(|replica| http::get(replica, path)).collect()
+        };
+        // A replica may go just then, in an upgrade: its successors are asked instead.
+        let patient =
+            (0..5).find_map(|_| ask_all().inspect_err(|_| sleep(Duration::from_secs(2))).ok());
+        let mut answers = patient.map_or_else(ask_all, Ok)?;
         ensure!(answers.windows(2).all(|pair| pair[0] == pair[1]), "they differ: {answers:?}");
         answers.pop().context("no answer")
     }
@@ -163,7 +168,7 @@ impl Takings {
                 "uploads": {"existingSecret": "takings-uploads"},
                 "image": without_tag(image(&images.api)?),
                 "blueGreen": {"slots": {"blue": {"image": {"tag": tag(&images.api)?}}}},
-                "lifecycle": {"preStopSleepSeconds": 1, "minReadySeconds": 0},
+                "lifecycle": {"preStopSleepSeconds": 3, "minReadySeconds": 0},
             },
         });
         let mut helm = Command::new(tools::path("helm")?);

@@ -6,3 +6,4 @@ mod examples;
 mod faults;
 mod grants;
 mod sources;
+mod upgrade;
