@@ -54,8 +54,9 @@ impl ControlPlane {
 
     /// Stops both and forgets all that they held.
     pub(crate) fn remove(&self) -> Result<()> {
-        self.daemon("kube-apiserver").stop(Signal::TERM, Duration::from_secs(2))?;
-        self.daemon("etcd").stop(Signal::TERM, Duration::from_secs(5))?;
+        for name in ["kube-apiserver", "etcd"] {
+            self.daemon(name).stop(Signal::KILL, Duration::from_secs(5))?;
+        }
         if self.folder.exists() {
             fs::remove_dir_all(&self.folder)?;
         }

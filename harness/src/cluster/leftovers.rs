@@ -24,6 +24,7 @@ pub(super) fn remove(folder: &Path) -> Result<()> {
         sleep(Duration::from_millis(50));
     }
     remove_folder(Path::new(network::RUN))?;
+    remove_sockets()?;
     remove_network_records()
 }
 
@@ -75,6 +76,23 @@ fn remove_cgroup(folder: &Path) -> bool {
     }
     let _ = fs::remove_dir(folder);
     !folder.exists()
+}
+
+/// Shims and kubelet put sockets into folders that can't be chosen. One on which nobody listens
+/// is of no use to anybody, whoever made it; a folder goes only when it is empty.
+fn remove_sockets() -> Result<()> {
+    let open = fs::read_to_string("/proc/net/unix")?;
+    for folder in ["/run/containerd/s", "/var/lib/kubelet/device-plugins"].map(Path::new) {
+        for socket in entries(folder) {
+            if !open.lines().any(|line| line.ends_with(&*socket.to_string_lossy())) {
+                let _ = fs::remove_file(socket);
+            }
+        }
+        for empty in folder.ancestors().take(2) {
+            let _ = fs::remove_dir(empty);
+        }
+    }
+    Ok(())
 }
 
 /// Calls to network plugins are on record in a folder that all networks of a machine share.

@@ -83,6 +83,10 @@ root = "{folder}/containerd"
 state = "{run}/containerd"
 [grpc]
 address = "{socket}"
+[plugins.'io.containerd.internal.v1.opt']
+path = "{folder}/opt"
+[plugins.'io.containerd.nri.v1.nri']
+disable = true
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
 sandbox = "{pause}"
 [plugins.'io.containerd.cri.v1.runtime']
@@ -96,6 +100,7 @@ conf_dir = "{folder}/cni"
 runtime_type = "io.containerd.runc.v2"
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
 BinaryName = "{runc}"
+Root = "{run}/runc"
 SystemdCgroup = false
 "#
     ))
@@ -155,6 +160,7 @@ fn kubelet_settings(control_plane: &ControlPlane) -> Value {
         "healthzPort": 0,
         // Images come from nowhere but this machine: none may be cleaned up.
         "imageGCHighThresholdPercent": 100,
+        "makeIPTablesUtilChains": false,
         "podLogsDir": control_plane.file("logs"),
         "resolvConf": "",
         "tlsCertFile": control_plane.file("kubelet.crt"),
