@@ -1,0 +1,247 @@
+//! Sales files of the real shape, and what their totals must be.
+//!
+//! As in a real export: 0.85 orders a line, equal lines within an order, 1 % refunds (half of
+//! them on a later day under the first sale's id), amounts of 0 to 3 decimals, both date
+//! spellings, quotes, `---` and empty fields. The same shape gives the same bytes, and the totals
+//! are summed here in whole thousandths, apart from the product's own arithmetic.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use jiff::{ToSpan, civil::Date};
+
+/// The columns of the sales report.
+pub const HEADER: &str = "Sale Date,Client ID,Sale ID,Item name,Batch #,Sales Notes,Location,\
+    Notes,Color,Size,Item price (excluding tax),Quantity,Subtotal (excluding tax),Discount %,\
+    Discount amount,Tax,Item Total,Total Paid w/ Payment Method,Payment Method";
+
+/// What to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// How many lines, the header apart.
+    pub lines: u64,
+    /// Other seeds give other sales.
+    pub seed: u64,
+    /// The day of the first sale.
+    pub first_day: Date,
+    /// Over how many days the sales are spread.
+    pub days: u64,
+    /// The first order's id; the next ones count up.
+    pub first_order: u64,
+    /// What ends a line.
+    pub line_end: &'static str,
+}
+
+/// What a file's totals must be.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// Lines, the header apart.
+    pub lines: u64,
+    /// Distinct orders.
+    pub orders: u64,
+    /// By day.
+    pub days: BTreeMap<Date, Day>,
+}
+
+/// One day's totals.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Day {
+    /// Revenue in thousandths.
+    pub mills: i128,
+    /// Lines.
+    pub lines: u64,
+    /// Distinct orders.
+    pub orders: u64,
+}
+
+impl Shape {
+    /// So many lines over a year.
+    pub fn of(lines: u64) -> Self {
+        let first_day = jiff::civil::date(2024, 1, 1);
+        Self { lines, seed: 1, first_day, days: 366, first_order: 7_000, line_end: "\n" }
+    }
+}
+
+impl Expected {
+    /// The whole revenue in thousandths.
+    pub fn mills(&self) -> i128 {
+        self.days.values().map(|day| day.mills).sum()
+    }
+}
+
+/// Thousandths as a decimal without trailing zeros.
+pub fn amount(mills: i128) -> String {
+    let sign = if mills < 0 { "-" } else { "" };
+    let (whole, rest) = (mills.unsigned_abs() / 1000, mills.unsigned_abs() % 1000);
+    let text = format!("{sign}{whole}.{rest:03}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Writes a file and returns what its totals must be.
+pub fn write(out: &mut impl Write, shape: &Shape) -> io::Result<Expected> {
+    let mut writer = Writer {
+        out,
+        shape,
+        random: Random(shape.seed),
+        order: shape.first_order,
+        refunds: BTreeMap::new(),
+        expected: Expected::default(),
+    };
+    writer.line(HEADER)?;
+    for day in 0..shape.days {
+        let until = shape.lines * (day + 1) / shape.days;
+        writer.day(day, until)?;
+    }
+    Ok(writer.expected)
+}
+
+/// Items with their prices in tenths of the currency, tax excluded.
+const ITEMS: [(&str, i64); 8] = [
+    ("Bay hire 60 min", 220),
+    ("Mineral Water ", 4),
+    ("\"Lesson pack, 10 hours\"", 1800),
+    ("Bay hire 30 min", 125),
+    ("\"Glove \"\"Pro\"\", left\"", 319),
+    ("Café crème", 47),
+    ("Ball basket", 83),
+    ("Coaching", 950),
+];
+const LOCATIONS: [&str; 4] = ["Harbour - range", "Online Store", "Hill", "---"];
+const PAYMENTS: [&str; 5] = [
+    "Credit card (Visa/MC-Keyed)",
+    "Cash",
+    "Misc. (Paynow/Bank Transfer)",
+    "",
+    "Credit card (Amex)",
+];
+
+#[derive(Clone, Copy)]
+struct Line {
+    order: u64,
+    client: u64,
+    item: usize,
+    place: usize,
+    payment: usize,
+    quantity: i64,
+    discounted: bool,
+}
+
+struct Writer<'a, W> {
+    out: &'a mut W,
+    shape: &'a Shape,
+    random: Random,
+    order: u64,
+    /// By the day on which they come.
+    refunds: BTreeMap<u64, Vec<Line>>,
+    expected: Expected,
+}
+
+impl<W: Write> Writer<'_, W> {
+    fn day(&mut self, day: u64, until: u64) -> io::Result<()> {
+        let span = i64::try_from(day).map_err(io::Error::other)?.days();
+        let date = self.shape.first_day.checked_add(span).map_err(io::Error::other)?;
+        for refund in self.refunds.remove(&day).unwrap_or_default() {
+            if self.expected.lines < until {
+                self.sale(date, refund)?;
+                self.count_order(date);
+            }
+        }
+        while self.expected.lines < until {
+            self.order(day, date, until)?;
+        }
+        Ok(())
+    }
+
+    /// A new order: mostly of one line; sometimes with equal lines, sometimes given back.
+    fn order(&mut self, day: u64, date: Date, until: u64) -> io::Result<()> {
+        let line = Line {
+            order: self.order,
+            client: 200_000_000 + self.random.below(5_000),
+            item: self.random.index(ITEMS.len()),
+            place: self.random.index(LOCATIONS.len()),
+            payment: self.random.index(PAYMENTS.len()),
+            quantity: 1 + i64::from(self.random.below(10) == 0),
+            discounted: self.random.below(12) == 0,
+        };
+        self.order += 1;
+        self.expected.orders += 1;
+        self.count_order(date);
+        self.sale(date, line)?;
+        for _ in 0..[0, 0, 0, 0, 0, 0, 0, 0, 1, 1][self.random.index(10)] {
+            let item =
+                if self.random.below(8) == 0 { line.item } else { self.random.index(ITEMS.len()) };
+            if self.expected.lines < until {
+                self.sale(date, Line { item, ..line })?;
+            }
+        }
+        let back = Line { quantity: -line.quantity, ..line };
+        match self.random.below(200) {
+            0 if self.expected.lines < until => self.sale(date, back)?,
+            1 => {
+                let later = day + 1 + self.random.below(30);
+                self.refunds.entry(later).or_default().push(back);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn sale(&mut self, date: Date, line: Line) -> io::Result<()> {
+        let (name, tenths) = ITEMS[line.item];
+        // Tax is 9 %; a tenth off where the price is whole, so that thousandths are enough.
+        let discounted = line.discounted && tenths % 10 == 0;
+        let net = tenths * 100 * line.quantity * if discounted { 9 } else { 10 } / 10;
+        let total = net * 109 / 100;
+        let text = |mills: i64| amount(mills.into());
+        let (year, month, day) = (date.year(), date.month(), date.day());
+        let date_text = match self.random.below(2) {
+            0 => format!("{month:02}/{day:02}/{year}"),
+            _ => format!("{month}/{day}/{year}"),
+        };
+        let Line { order, client, quantity, .. } = line;
+        let (place, payment) = (LOCATIONS[line.place], PAYMENTS[line.payment]);
+        let row = format!(
+            "{date_text},{client},{order},{name},---,,{place},,---,---,{},{quantity},{},{},{},{},{},{},{payment}",
+            text(tenths * 100),
+            text(tenths * 100 * quantity),
+            if discounted { 10 } else { 0 },
+            text(tenths * 100 * quantity - net),
+            text(total - net),
+            text(total),
+            text(total),
+        );
+        let totals = self.expected.days.entry(date).or_default();
+        totals.mills += i128::from(total);
+        totals.lines += 1;
+        self.expected.lines += 1;
+        self.line(&row)
+    }
+
+    fn count_order(&mut self, date: Date) {
+        self.expected.days.entry(date).or_default().orders += 1;
+    }
+
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        self.out.write_all(self.shape.line_end.as_bytes())
+    }
+}
+
+/// SplitMix64: small, and the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+
+    fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap_or_default()
+    }
+}

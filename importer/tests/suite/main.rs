@@ -1,0 +1,15 @@
+//! The importer against a real PostgreSQL, a real HTTP server and as a real process.
+#![allow(missing_docs, unreachable_pub, reason = "tests")]
+
+#[path = "../../examples/generate/sales.rs"]
+mod sales;
+mod support;
+
+mod command_line;
+mod crash;
+mod datasets;
+mod files;
+mod http;
+mod memory;
+mod overlaps;
+mod totals;
