@@ -4,6 +4,10 @@
   value: {{ .Values.operator.logLevel | quote }}
 - name: TAKINGS_ADMIN_LISTEN
   value: 0.0.0.0:9090
+{{- with .Values.operator.watchNamespaces }}
+- name: TAKINGS_WATCH_NAMESPACES
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: TAKINGS_IMPORTER_IMAGE
   value: {{ include "takings.image" (dict "root" . "image" .Values.importer.image) }}
 - name: TAKINGS_IMPORTER_IMAGE_PULL_POLICY

@@ -1,0 +1,28 @@
+{{/* What the operator may do. No Secrets, no ConfigMaps, no writes to Pods. */}}
+{{- define "takings.operatorRules" -}}
+- apiGroups: [takings.dev]
+  resources: [salesimports]
+  verbs: [get, list, watch]
+- apiGroups: [takings.dev]
+  resources: [salesimports/status]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+# Why a Pod does not start stands in its events.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{- define "takings.operatorSubject" -}}
+- kind: ServiceAccount
+  name: {{ include "takings.serviceAccountName" (dict "root" . "component" "operator" "settings" .Values.operator.serviceAccount) }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
