@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use harness::{apiserver, cluster, postgres, progress, tools};
+use harness::{apiserver, cluster, images, postgres, progress, tools};
 use std::process::ExitCode;
 
 /// The project's chores.
@@ -14,6 +14,8 @@ enum Chore {
     /// A one-node Kubernetes on this machine
     #[command(subcommand)]
     Cluster(ClusterChore),
+    /// Build the programs' images and make them known to the cluster
+    Images,
     /// Stop everything that was started: cluster, API server, PostgreSQL
     Down,
 }
@@ -42,6 +44,7 @@ fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::Tools => tools::ensure_all(),
         Chore::Cluster(chore) => run_cluster_chore(&chore),
+        Chore::Images => print_images(),
         Chore::Down => down(),
     }
 }
@@ -62,6 +65,13 @@ fn run_cluster_chore(chore: &ClusterChore) -> Result<()> {
             println!("{:24} {}", "API", if status.answers { "answers" } else { "no answer" });
         }
     }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "it is the answer")]
+fn print_images() -> Result<()> {
+    let images = images::build_all()?;
+    println!("{}\n{}\n{}", images.operator, images.importer, images.api);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The image that holds a Pod's namespaces.
 
 use super::node;
-use crate::{cache, images, tools};
+use crate::{cache, images::buildah, tools};
 use anyhow::Result;
 use std::{fs, path::Path};
 
@@ -26,5 +26,5 @@ fn build(program: &Path, archive: &Path) -> Result<()> {
     fs::copy(program, context.join("pause"))?;
     let dockerfile = "FROM scratch\nCOPY pause /pause\nUSER 65535\nENTRYPOINT [\"/pause\"]\n";
     cache::write(&context.join("Dockerfile"), dockerfile)?;
-    images::build(&images::Recipe::new(IMAGE, &context), archive)
+    buildah::build(&buildah::Recipe::new(IMAGE, &context), archive)
 }
