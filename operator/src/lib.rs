@@ -1,1 +1,28 @@
-//! operator
+//! The operator: turns a SalesImport into an importer Job and its outcome into a status.
+//!
+//! In comes what the API server holds of SalesImports, Jobs, Pods and events; out go Jobs,
+//! statuses and events. It holds no database credentials, and never reads a Secret or a
+//! ConfigMap. What it may do, and nothing else:
+//!
+//! | resource | verbs |
+//! | --- | --- |
+//! | `salesimports.takings.dev` | get, list, watch |
+//! | `salesimports.takings.dev/status` | update |
+//! | `jobs.batch` | get, list, watch, create, delete |
+//! | `pods` | get, list, watch |
+//! | `events` | list |
+//! | `events.events.k8s.io` | create, patch |
+//!
+//! What must stay true:
+//! - a Job is made only after its attempt's number stands in the status, once, and never again
+//!   once its uid was recorded;
+//! - no run is called failed before the ledger has said how it ended, unless no importer of it
+//!   can have started;
+//! - every decision is made in `sales_import::plan`, which knows no client and no clock.
+
+pub mod cli;
+pub mod crd;
+mod failpoint;
+pub mod metrics;
+pub mod run;
+pub mod sales_import;

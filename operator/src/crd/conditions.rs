@@ -1,0 +1,62 @@
+//! The types and reasons of a SalesImport's conditions.
+//!
+//! All four conditions are always there and carry the same reason and sentence; which of them
+//! are true follows from the [`Phase`]. A run that the importer ended carries the outcome's own
+//! reason instead (`Published`, `TooManyRejected`, …: [`ledger::outcome::Reason`]).
+
+/// What is being done, in terms of conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The operator is at work, or waits for something: `Reconciling`.
+    InProgress,
+    /// The file is in the ledger: `Ready`, `Finished`.
+    Succeeded,
+    /// It ended in failure: `Stalled`, `Finished`.
+    Failed,
+}
+
+/// True once the file is in the ledger.
+pub const READY: &str = "Ready";
+/// True while the operator is at work, or waits for something.
+pub const RECONCILING: &str = "Reconciling";
+/// True once it ended in failure: nothing more happens before somebody changes something.
+pub const STALLED: &str = "Stalled";
+/// True once it ended, in success or in failure.
+pub const FINISHED: &str = "Finished";
+
+/// The first Job is about to be made.
+pub const STARTING: &str = "Starting";
+/// `spec.suspend` holds back the next Job.
+pub const SUSPENDED: &str = "Suspended";
+/// The importer is at work.
+pub const RUNNING: &str = "Running";
+/// The last attempt ended in a fault; the next one is due soon.
+pub const RETRYING: &str = "Retrying";
+/// A run is being given up, and the ledger has not yet said how it ended.
+pub const OUTCOME_UNKNOWN: &str = "OutcomeUnknown";
+/// The API server refuses to make the Job: a quota, a policy, a missing namespace.
+pub const JOB_REFUSED: &str = "JobRefused";
+/// The Job's name is taken by a Job that is not this SalesImport's.
+pub const JOB_NAME_TAKEN: &str = "JobNameTaken";
+/// The Pod is not made: a quota, a policy.
+pub const POD_REFUSED: &str = "PodRefused";
+/// No node takes the Pod, or its claim is not bound.
+pub const UNSCHEDULABLE: &str = "Unschedulable";
+/// The importer's image can't be pulled.
+pub const IMAGE_PULL_FAILED: &str = "ImagePullFailed";
+/// The Secret, or its key, is missing.
+pub const CONFIG_MISSING: &str = "ConfigMissing";
+/// The source's ConfigMap, its key or the volume can't be mounted.
+pub const MOUNT_FAILED: &str = "MountFailed";
+/// The node can't start the container.
+pub const CONTAINER_FAILED: &str = "ContainerFailed";
+/// `startDeadlineSeconds` have passed, and nothing says what kept the Pod from starting.
+pub const START_DEADLINE_EXCEEDED: &str = "StartDeadlineExceeded";
+/// Every attempt ended in a fault.
+pub const RETRIES_EXHAUSTED: &str = "RetriesExhausted";
+/// `deadlineSeconds` have passed.
+pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
+/// What the importer sees of the spec was edited: the run gives way to the next one.
+pub const SPEC_CHANGED: &str = "SpecChanged";
+/// `takings.dev/run-again` was set anew: the run gives way to the next one.
+pub const RUN_AGAIN: &str = "RunAgain";

@@ -1,0 +1,79 @@
+//! Wiring: client, admin port, controllers, shutdown.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use futures::future::join_all;
+use kube::{Api, Client, api::ListParams};
+use tokio_util::sync::CancellationToken;
+
+use crate::{cli::OperatorSettings, crd::SalesImport, metrics::Metrics, sales_import};
+
+/// Runs the operator until the shutdown.
+///
+/// # Errors
+/// Where there is no cluster to be found, or no admin port to be had.
+pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let client = Client::try_default().await.context("No Kubernetes cluster is to be found.")?;
+    let registry = telemetry::metrics::registry(env!("CARGO_PKG_VERSION"))?;
+    let metrics = Metrics::register(&registry)?;
+    let is_ready = Arc::new(AtomicBool::new(false));
+    let admin = telemetry::admin::serve(
+        &settings.admin,
+        registry,
+        readiness(is_ready.clone()),
+        shutdown.clone(),
+    );
+    let controllers = async {
+        let namespaces = settings.namespaces();
+        wait_for_crd(&client, namespaces.first().cloned().flatten(), &shutdown).await;
+        is_ready.store(true, Ordering::Relaxed);
+        tracing::info!(?namespaces, "reconciling SalesImports");
+        join_all(namespaces.iter().map(|namespace| {
+            let with = (settings.controller(), metrics.clone());
+            let stop = shutdown.clone().cancelled_owned();
+            sales_import::run(client.clone(), namespace.as_deref(), with, stop)
+        }))
+        .await;
+        // Whatever ended the controllers, the program is of no use without them.
+        shutdown.cancel();
+        anyhow::Ok(())
+    };
+    let admin = async { admin.await.context("The admin port can't be served.") };
+    tokio::try_join!(admin, controllers).map(|_| ())
+}
+
+fn readiness(is_ready: Arc<AtomicBool>) -> impl telemetry::admin::Readiness {
+    move || {
+        let is_ready = is_ready.load(Ordering::Relaxed);
+        is_ready.then_some(()).ok_or("waiting for the API server to serve SalesImports".into())
+    }
+}
+
+/// Waits until the API server serves SalesImports, and says what to do where it does not.
+async fn wait_for_crd(client: &Client, namespace: Option<String>, shutdown: &CancellationToken) {
+    let api: Api<SalesImport> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), &namespace),
+        None => Api::all(client.clone()),
+    };
+    while let Err(error) = api.list_metadata(&ListParams::default().limit(1)).await {
+        let hint = match &error {
+            kube::Error::Api(status) if status.is_not_found() => {
+                "install it: takings-operator crd | kubectl apply --server-side -f -"
+            }
+            kube::Error::Api(status) if status.is_forbidden() => "grant the operator its role",
+            _ => "the API server is tried again",
+        };
+        tracing::warn!(%error, hint, "SalesImports can't be listed");
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+        }
+    }
+}

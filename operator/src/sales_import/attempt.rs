@@ -1,0 +1,153 @@
+//! How an attempt stands: what was seen of its Job, Pods and events in, one [`Progress`] out.
+//! Pure.
+//!
+//! An outcome is believed only from the container `importer` of a Pod that the recorded Job owns,
+//! and only where import, run and exit code agree with it; anything else is no outcome.
+
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{ContainerStateTerminated, Event, Pod},
+};
+use kube::{Resource, ResourceExt as _};
+use ledger::{Outcome, Run};
+
+use super::{
+    name::Identity,
+    start::{self, Hindrance},
+};
+use crate::crd::status::JobReference;
+
+/// What the API server has of an attempt.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// The Job of the recorded name, whoever owns it.
+    pub(crate) job: Option<Job>,
+    /// The Pods that carry the recorded Job's uid; read after the Job.
+    pub(crate) pods: Vec<Pod>,
+    /// Events about the Job and its Pods.
+    pub(crate) events: Vec<Event>,
+}
+
+/// How an attempt stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Progress {
+    /// Its Job is not there and never was: to be made.
+    NotMade,
+    /// A Job of its name is there that is not ours.
+    NameTaken,
+    /// Its Job is there, and its uid is still to be recorded.
+    Made {
+        /// The uid.
+        uid: String,
+    },
+    /// The importer has not started yet.
+    Waiting(Option<Hindrance>),
+    /// The importer is at work.
+    Running,
+    /// The importer has said how it ended.
+    Ended(Box<Outcome>),
+    /// It ended, and the importer has not said how; the sentence says what is known.
+    Lost(String),
+    /// As `Lost`: the Job's deadline has passed.
+    TimedOut,
+}
+
+/// How the attempt of the recorded Job stands.
+pub(crate) fn progress(
+    identity: &Identity,
+    run: u32,
+    recorded: &JobReference,
+    seen: &Seen,
+) -> Progress {
+    let Some(uid) = &recorded.uid else {
+        return match &seen.job {
+            None => Progress::NotMade,
+            Some(job) if is_owned(job, &identity.uid) => {
+                Progress::Made { uid: job.uid().unwrap_or_default() }
+            }
+            Some(_) => Progress::NameTaken,
+        };
+    };
+    let pods: Vec<_> = seen.pods.iter().filter(|pod| is_owned(*pod, uid)).collect();
+    if let Some(outcome) = pods.iter().find_map(|pod| outcome(pod, identity, run)) {
+        return Progress::Ended(Box::new(outcome));
+    }
+    let job = seen.job.as_ref().filter(|job| job.uid().as_ref() == Some(uid));
+    match (job, pods.first()) {
+        (None, _) => Progress::Lost("Its Job was deleted.".into()),
+        (Some(job), _) if job_condition(job, "FailureTarget").is_some_and(is_deadline) => {
+            Progress::TimedOut
+        }
+        (Some(_), Some(pod)) if ended(pod).is_some() => {
+            Progress::Lost(ended(pod).unwrap_or_default())
+        }
+        (Some(job), _) if has_ended(job) => Progress::Lost("Its Pod was deleted.".into()),
+        (Some(_), Some(pod)) if has_started(pod) => Progress::Running,
+        (Some(_), pod) => Progress::Waiting(start::hindrance(pod.copied(), &seen.events)),
+    }
+}
+
+/// Whether anything seen shows that the container has started, be it for a moment.
+pub(crate) fn may_have_started(seen: &Seen) -> bool {
+    let started = |event: &Event| event.reason.as_deref() == Some("Started");
+    seen.pods.iter().any(|pod| has_started(pod) || ended(pod).is_some())
+        || seen.events.iter().any(started)
+}
+
+pub(crate) fn is_owned<K: Resource>(object: &K, uid: &str) -> bool {
+    object.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
+}
+
+fn outcome(pod: &Pod, identity: &Identity, run: u32) -> Option<Outcome> {
+    let terminated = terminated(pod)?;
+    let outcome: Outcome = serde_json::from_str(terminated.message.as_deref()?).ok()?;
+    let exit_code = i32::from(outcome.result.exit_code());
+    let agrees = outcome.import_id == identity.import_id
+        && outcome.run == Run(run)
+        && terminated.exit_code == exit_code;
+    agrees.then_some(outcome)
+}
+
+fn terminated(pod: &Pod) -> Option<&ContainerStateTerminated> {
+    start::importer_state(pod)?.terminated.as_ref()
+}
+
+fn has_started(pod: &Pod) -> bool {
+    start::importer_state(pod).is_some_and(|state| state.running.is_some())
+}
+
+/// Why a Pod ended without an outcome, in a sentence; `None` while it has not ended.
+fn ended(pod: &Pod) -> Option<String> {
+    if let Some(terminated) = terminated(pod) {
+        let code = terminated.exit_code;
+        return Some(match terminated.reason.as_deref() {
+            Some(reason @ ("OOMKilled" | "ContainerCannotRun" | "DeadlineExceeded")) => {
+                format!("The importer was ended by the node ({reason}, exit code {code}).")
+            }
+            _ => format!("The importer ended with code {code} and left no outcome."),
+        });
+    }
+    let status = pod.status.as_ref()?;
+    let has_ended = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
+    has_ended.then(|| {
+        let reason = status.reason.as_deref().unwrap_or("no reason given");
+        let message = status.message.as_deref().unwrap_or_default();
+        format!("Its Pod ended before the importer could say anything ({reason}). {message}")
+    })
+}
+
+pub(crate) fn has_ended(job: &Job) -> bool {
+    ["FailureTarget", "Failed", "SuccessCriteriaMet", "Complete"]
+        .iter()
+        .any(|type_| job_condition(job, type_).is_some())
+}
+
+fn job_condition<'a>(job: &'a Job, type_: &str) -> Option<&'a str> {
+    let conditions = job.status.as_ref()?.conditions.as_ref()?;
+    let condition = conditions.iter().find(|one| one.type_ == type_ && one.status == "True")?;
+    Some(condition.reason.as_deref().unwrap_or_default())
+}
+
+fn is_deadline(reason: &str) -> bool {
+    reason == "DeadlineExceeded"
+}

@@ -1,0 +1,270 @@
+//! The Jobs: one that loads, one that settles. Pure: a SalesImport and settings in, a Job out.
+//!
+//! What must stay true: the Pod passes the `restricted` Pod Security Standard, holds no
+//! Kubernetes credentials, and gets the database's URL by reference only.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::{
+        batch::v1::{Job, JobSpec},
+        core::v1::{
+            Capabilities, ConfigMapVolumeSource, Container, EnvVar, EnvVarSource, KeyToPath,
+            LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec,
+            PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretKeySelector,
+            SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+        },
+    },
+    apimachinery::pkg::{
+        api::resource::Quantity,
+        apis::meta::v1::{ObjectMeta, OwnerReference},
+    },
+};
+use kube::Resource as _;
+use ledger::Dataset;
+
+use super::{arguments, name::Identity};
+use crate::crd::{
+    SalesImport, SalesImportSpec,
+    sales_import::{Amount, Resources},
+};
+
+/// The container whose outcome is believed.
+pub(crate) const CONTAINER: &str = "importer";
+/// Label, with the name of the SalesImport (cut where it is long), and annotation, with all of it.
+pub(crate) const SALES_IMPORT: &str = "takings.dev/sales-import";
+/// Where the source is mounted, and beneath which every path is opened.
+pub(crate) const SOURCE_ROOT: &str = "/source";
+const DATABASE_CA: &str = "/etc/takings/database";
+/// No root, and the same number as the images' user.
+const USER: i64 = 65_532;
+/// A settle Job is short; one that hangs is given up and made again.
+const SETTLE_DEADLINE_SECONDS: i64 = 300;
+
+/// What the operator's settings say about every importer.
+#[derive(Clone, Debug, Default)]
+pub struct ImporterSettings {
+    /// The image of the importer's container.
+    pub image: String,
+    /// `Always`, `IfNotPresent` or `Never`; empty: the cluster's default.
+    pub image_pull_policy: Option<String>,
+    /// Names of Secrets, in the SalesImport's namespace, to pull the image with.
+    pub image_pull_secrets: Vec<String>,
+    /// Whether sources may be fetched without TLS.
+    pub allow_http: bool,
+    /// Private hosts and CIDRs that http sources may lead to.
+    pub network_allow: Vec<String>,
+    /// Further environment variables.
+    pub env: Vec<(String, String)>,
+}
+
+/// The Job of one attempt to load, to be given up after so many seconds.
+pub(crate) fn load(
+    (import, identity): (&SalesImport, &Identity),
+    (name, run): (&str, u32),
+    deadline_seconds: i64,
+    settings: &ImporterSettings,
+) -> Job {
+    let arguments = arguments::load(&import.spec, identity, run, settings);
+    let mut pod = pod(&import.spec, arguments, settings);
+    if let Some(source) = source_volume(&import.spec) {
+        mount(&mut pod, source, SOURCE_ROOT);
+    }
+    job((import, identity), name, pod, deadline_seconds)
+}
+
+/// The Job of one attempt to settle.
+pub(crate) fn settle(
+    (import, identity): (&SalesImport, &Identity),
+    (name, run): (&str, u32),
+    dataset: &Dataset,
+    settings: &ImporterSettings,
+) -> Job {
+    let arguments = arguments::settle(identity, run, dataset);
+    let pod = pod(&import.spec, arguments, settings);
+    let deadline = import.spec.start_deadline_seconds.saturating_add(SETTLE_DEADLINE_SECONDS);
+    job((import, identity), name, pod, deadline)
+}
+
+fn job(
+    (import, identity): (&SalesImport, &Identity),
+    name: &str,
+    pod: PodSpec,
+    deadline_seconds: i64,
+) -> Job {
+    let labels = labels(identity);
+    let annotations = BTreeMap::from([(SALES_IMPORT.to_owned(), identity.name.clone())]);
+    let metadata = |name: Option<String>| ObjectMeta {
+        name,
+        labels: Some(labels.clone()),
+        annotations: Some(annotations.clone()),
+        ..ObjectMeta::default()
+    };
+    Job {
+        metadata: ObjectMeta {
+            namespace: Some(identity.namespace.clone()),
+            owner_references: import.controller_owner_ref(&()).map(|owner| vec![unblocking(owner)]),
+            ..metadata(Some(name.into()))
+        },
+        spec: Some(JobSpec {
+            active_deadline_seconds: Some(deadline_seconds.max(1)),
+            backoff_limit: Some(0),
+            completions: Some(1),
+            parallelism: Some(1),
+            pod_replacement_policy: Some("Failed".into()),
+            template: PodTemplateSpec { metadata: Some(metadata(None)), spec: Some(pod) },
+            ..JobSpec::default()
+        }),
+        status: None,
+    }
+}
+
+/// A SalesImport's deletion need not wait for its Jobs; to ask for that needs a further right.
+fn unblocking(owner: OwnerReference) -> OwnerReference {
+    OwnerReference { block_owner_deletion: None, ..owner }
+}
+
+fn labels(identity: &Identity) -> BTreeMap<String, String> {
+    BTreeMap::from(
+        [
+            ("app.kubernetes.io/name", "takings-importer".to_owned()),
+            ("app.kubernetes.io/component", "importer".to_owned()),
+            ("app.kubernetes.io/part-of", "takings".to_owned()),
+            ("app.kubernetes.io/managed-by", "takings-operator".to_owned()),
+            (SALES_IMPORT, identity.label()),
+        ]
+        .map(|(label, value)| (label.to_owned(), value)),
+    )
+}
+
+fn pod(spec: &SalesImportSpec, arguments: Vec<String>, settings: &ImporterSettings) -> PodSpec {
+    let pull_secrets = &settings.image_pull_secrets;
+    let pull_secrets = pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
+    let mut pod = PodSpec {
+        automount_service_account_token: Some(false),
+        containers: vec![container(spec, arguments, settings)],
+        enable_service_links: Some(false),
+        image_pull_secrets: Some(pull_secrets.collect()),
+        node_selector: Some(spec.node_selector.clone()),
+        restart_policy: Some("Never".into()),
+        security_context: Some(PodSecurityContext {
+            run_as_group: Some(USER),
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".into(),
+                localhost_profile: None,
+            }),
+            ..PodSecurityContext::default()
+        }),
+        service_account_name: spec.service_account_name.clone(),
+        tolerations: Some(spec.tolerations.clone()),
+        ..PodSpec::default()
+    };
+    mount(&mut pod, database_ca(&spec.database_secret_ref.name), DATABASE_CA);
+    pod
+}
+
+fn container(
+    spec: &SalesImportSpec,
+    arguments: Vec<String>,
+    settings: &ImporterSettings,
+) -> Container {
+    let further = settings.env.iter().map(|(name, value)| EnvVar {
+        name: name.clone(),
+        value: Some(value.clone()),
+        value_from: None,
+    });
+    Container {
+        name: CONTAINER.into(),
+        image: Some(settings.image.clone()),
+        image_pull_policy: settings.image_pull_policy.clone(),
+        args: Some(arguments),
+        env: Some(std::iter::once(database_url(spec)).chain(further).collect()),
+        resources: Some(resources(spec.resources.as_ref())),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities { add: None, drop: Some(vec!["ALL".into()]) }),
+            read_only_root_filesystem: Some(true),
+            ..SecurityContext::default()
+        }),
+        termination_message_policy: Some("File".into()),
+        ..Container::default()
+    }
+}
+
+fn database_url(spec: &SalesImportSpec) -> EnvVar {
+    let secret = &spec.database_secret_ref;
+    let selector =
+        SecretKeySelector { name: secret.name.clone(), key: secret.key.clone(), optional: None };
+    EnvVar {
+        name: "DATABASE_URL".into(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            secret_key_ref: Some(selector),
+            ..EnvVarSource::default()
+        }),
+    }
+}
+
+/// The Secret's key `ca.crt`, where it has one.
+fn database_ca(secret: &str) -> Volume {
+    Volume {
+        name: "database-ca".into(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret.into()),
+            items: Some(vec![file("ca.crt")]),
+            optional: Some(true),
+            default_mode: None,
+        }),
+        ..Volume::default()
+    }
+}
+
+fn source_volume(spec: &SalesImportSpec) -> Option<Volume> {
+    let volume = Volume { name: "source".into(), ..Volume::default() };
+    if let Some(claim) = &spec.source.volume {
+        let claim = PersistentVolumeClaimVolumeSource {
+            claim_name: claim.claim_name.clone(),
+            read_only: None,
+        };
+        return Some(Volume { persistent_volume_claim: Some(claim), ..volume });
+    }
+    let config_map = spec.source.config_map.as_ref()?;
+    let config_map = ConfigMapVolumeSource {
+        name: config_map.name.clone(),
+        items: Some(vec![file(&config_map.key)]),
+        ..ConfigMapVolumeSource::default()
+    };
+    Some(Volume { config_map: Some(config_map), ..volume })
+}
+
+fn file(key: &str) -> KeyToPath {
+    KeyToPath { key: key.into(), path: key.into(), mode: None }
+}
+
+fn mount(pod: &mut PodSpec, volume: Volume, path: &str) {
+    for container in &mut pod.containers {
+        container.volume_mounts.get_or_insert_default().push(VolumeMount {
+            name: volume.name.clone(),
+            mount_path: path.into(),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        });
+    }
+    pod.volumes.get_or_insert_default().push(volume);
+}
+
+fn resources(wanted: Option<&Resources>) -> ResourceRequirements {
+    let quantities = |amounts: &BTreeMap<String, Amount>| {
+        amounts.iter().map(|(name, amount)| (name.clone(), Quantity(amount.to_string()))).collect()
+    };
+    let default = |amounts: &[(&str, &str)]| {
+        amounts.iter().map(|(name, amount)| ((*name).into(), Quantity((*amount).into()))).collect()
+    };
+    let (requests, limits) = match wanted {
+        Some(wanted) => (quantities(&wanted.requests), quantities(&wanted.limits)),
+        None => (default(&[("cpu", "100m"), ("memory", "128Mi")]), default(&[("memory", "512Mi")])),
+    };
+    ResourceRequirements { claims: None, limits: Some(limits), requests: Some(requests) }
+}

@@ -1,0 +1,198 @@
+//! A run that is given up: its end is what the ledger says it is. Pure.
+//!
+//! The importer's Job is deleted, and a short Job asks the ledger, as often as it takes: it
+//! returns what the run had published, or marks the run as abandoned, after which it can't
+//! publish any more. Only where no importer of the run can have started is the ledger not asked,
+//! so that a missing Secret, which would keep the asking Job from starting too, ends in failure.
+
+use k8s_openapi::{api::batch::v1::Job, apimachinery::pkg::apis::meta::v1::Time};
+use kube::ResourceExt as _;
+use ledger::{Outcome, outcome::RunResult};
+
+use super::{Action, Planner, SAFETY, SOON, Step, backoff, later, seconds, until};
+use crate::{
+    crd::{
+        conditions,
+        status::{JobReference, SettleStatus},
+    },
+    sales_import::{
+        attempt::{self, Progress},
+        job,
+    },
+};
+
+/// How long to wait for a Pod that never started to be gone, before it is held to have started.
+const UNCERTAIN_AFTER_SECONDS: i64 = 60;
+
+impl Planner<'_> {
+    pub(super) fn settle(&mut self, next_run: Option<&'static str>) -> Step {
+        let Some(mut settle) = self.status.settle.clone() else { return self.load() };
+        if let Some(reason) = next_run {
+            settle.reason = reason.into();
+        }
+        self.status.settle = Some(settle.clone());
+        if let Some(outcome) = self.late_outcome() {
+            return self.conclude(&settle, Some(outcome));
+        }
+        if attempt::may_have_started(&self.observed.load) {
+            self.status.importer_start_time.get_or_insert(Time(self.now));
+        }
+        if let Some(step) = self.clear_load_job() {
+            return step;
+        }
+        if self.status.importer_start_time.is_some() {
+            return self.ask_ledger(settle);
+        }
+        if self.load_job().is_none() && self.observed.load.pods.is_empty() {
+            return self.conclude(&settle, None);
+        }
+        if self.now >= later(settle.start_time.0, seconds(UNCERTAIN_AFTER_SECONDS)) {
+            self.status.importer_start_time = Some(Time(self.now));
+        }
+        (Action::None, Some(SOON))
+    }
+
+    /// The importer may still have said how it ended.
+    fn late_outcome(&self) -> Option<Outcome> {
+        let (job, run) = (self.status.job.as_ref()?, self.status.run?);
+        match attempt::progress(&self.observed.identity, run, job, &self.observed.load) {
+            Progress::Ended(outcome) if outcome.result.is_final() => Some(*outcome),
+            _ => None,
+        }
+    }
+
+    fn load_job(&self) -> Option<&Job> {
+        let identity = &self.observed.identity;
+        self.observed.load.job.as_ref().filter(|job| attempt::is_owned(*job, &identity.uid))
+    }
+
+    /// Deletes the Job that loads, unless it is ended and worth keeping for its log.
+    fn clear_load_job(&self) -> Option<Step> {
+        let job = self.load_job()?;
+        let keep = self.status.importer_start_time.is_some() && attempt::has_ended(job);
+        if keep || job.metadata.deletion_timestamp.is_some() {
+            return None;
+        }
+        let job = JobReference { name: job.name_any(), uid: job.uid() };
+        Some((Action::Delete(vec![job]), Some(SOON)))
+    }
+
+    fn ask_ledger(&mut self, settle: SettleStatus) -> Step {
+        if let Some(due) = settle.next_attempt_time.as_ref().filter(|due| self.now < due.0) {
+            return (Action::None, Some(until(self.now, due.0)));
+        }
+        let Some(job) = settle.job.clone().filter(|_| settle.next_attempt_time.is_none()) else {
+            return self.ask_anew(settle);
+        };
+        let (observed, run) = (self.observed, self.status.run.unwrap_or_default());
+        match attempt::progress(&observed.identity, run, &job, &observed.settle) {
+            Progress::Ended(outcome) if outcome.result.is_final() => {
+                self.conclude(&settle, Some(*outcome))
+            }
+            Progress::Ended(outcome) => self.ask_later(settle, &outcome.message, Action::None),
+            Progress::Lost(message) => self.ask_later(settle, &message, Action::None),
+            Progress::TimedOut => self.ask_later(settle, "It took too long.", Action::None),
+            Progress::NotMade => self.make_settle(&job, run),
+            Progress::NameTaken => {
+                self.ask_later(settle, "A Job of its name is not ours.", Action::None)
+            }
+            Progress::Made { uid } => {
+                let job = Some(JobReference { uid: Some(uid), ..job });
+                self.status.settle = Some(SettleStatus { job, ..settle });
+                (Action::None, Some(SOON))
+            }
+            Progress::Waiting(hindrance) => {
+                let message = hindrance.map(|hindrance| hindrance.message);
+                self.wait_for_answer(settle, job, message)
+            }
+            Progress::Running => {
+                self.outcome_unknown(None);
+                (Action::None, Some(SAFETY))
+            }
+        }
+    }
+
+    fn ask_anew(&mut self, settle: SettleStatus) -> Step {
+        let attempt = settle.attempt.saturating_add(1);
+        let run = self.status.run.unwrap_or_default();
+        let name = self.observed.identity.settle_job(run, attempt);
+        self.status.settle = Some(SettleStatus {
+            attempt,
+            job: Some(JobReference { name, uid: None }),
+            attempt_time: Some(Time(self.now)),
+            next_attempt_time: None,
+            ..settle
+        });
+        (Action::None, Some(SOON))
+    }
+
+    fn make_settle(&mut self, job: &JobReference, run: u32) -> Step {
+        if let Some(message) = self.observed.refused.clone() {
+            self.outcome_unknown(Some(&message));
+            return (Action::None, Some(SAFETY));
+        }
+        let observed = self.observed;
+        let import = (&observed.import, &observed.identity);
+        let dataset = self.status.dataset.as_ref().unwrap_or(&observed.import.spec.dataset);
+        let job = job::settle(import, (&job.name, run), dataset, &self.settings.importer);
+        (Action::Create(Box::new(job)), Some(SOON))
+    }
+
+    fn wait_for_answer(
+        &mut self,
+        settle: SettleStatus,
+        job: JobReference,
+        hindrance: Option<String>,
+    ) -> Step {
+        let limit = seconds(self.observed.import.spec.start_deadline_seconds);
+        let began = settle.attempt_time.as_ref().map_or(self.now, |time| time.0);
+        let hindrance = hindrance.unwrap_or_default();
+        if self.now >= later(began, limit) {
+            let message = format!("Its Pod could not start: {hindrance}.");
+            return self.ask_later(settle, &message, Action::Delete(vec![job]));
+        }
+        self.outcome_unknown(Some(hindrance.as_str()).filter(|text| !text.is_empty()));
+        (Action::None, Some(self.poll(began)))
+    }
+
+    fn ask_later(&mut self, settle: SettleStatus, message: &str, action: Action) -> Step {
+        let due = later(self.now, backoff(settle.attempt));
+        let next_attempt_time = Some(Time(due));
+        self.status.settle = Some(SettleStatus { next_attempt_time, ..settle });
+        self.outcome_unknown(Some(message));
+        (action, Some(until(self.now, due)))
+    }
+
+    /// Says that the run's end is not known yet, and what keeps it from being known.
+    pub(super) fn outcome_unknown(&mut self, hindrance: Option<&str>) {
+        let Some(settle) = &self.status.settle else { return };
+        let why = &settle.message;
+        let message = match hindrance {
+            None => format!("{why} The ledger is being asked how the run ended."),
+            Some(hindrance) => {
+                format!("{why} The ledger can't say yet how the run ended: {hindrance}")
+            }
+        };
+        self.in_progress(conditions::OUTCOME_UNKNOWN, &message);
+    }
+
+    fn conclude(&mut self, settle: &SettleStatus, outcome: Option<Outcome>) -> Step {
+        let published = outcome.as_ref().is_some_and(|outcome| {
+            matches!(outcome.result, RunResult::Published | RunResult::AlreadyLoaded)
+        });
+        if [conditions::SPEC_CHANGED, conditions::RUN_AGAIN].contains(&settle.reason.as_str()) {
+            if published {
+                self.status.published_run = self.status.run;
+            }
+            return self.start_run(self.status.run.unwrap_or_default().saturating_add(1));
+        }
+        match outcome {
+            Some(outcome) if outcome.result != RunResult::Abandoned => self.finish(outcome),
+            abandoned => {
+                self.fail(&settle.reason, &settle.message);
+                self.status.outcome = self.status.outcome.take().or(abandoned);
+                self.rest()
+            }
+        }
+    }
+}

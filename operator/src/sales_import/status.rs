@@ -1,0 +1,108 @@
+//! Conditions: what is being done, in one reason and one sentence, as kstatus and people read it.
+//! Pure.
+
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
+
+use crate::crd::{
+    SalesImportStatus,
+    conditions::{FINISHED, Phase, READY, RECONCILING, STALLED},
+};
+
+/// A condition's message may hold 32,768 bytes; what users read is shorter.
+const MAX_MESSAGE: usize = 1_500;
+
+/// Says what is being done, in all four conditions. A condition keeps its transition time unless
+/// its status changes.
+pub(crate) fn report(
+    status: &mut SalesImportStatus,
+    (phase, reason, message): (Phase, &str, &str),
+    now: Timestamp,
+) {
+    let message = &message[..message.floor_char_boundary(MAX_MESSAGE)];
+    let condition = |type_: &str, is_true: bool| {
+        let status_word = if is_true { "True" } else { "False" };
+        let old = status.conditions.iter().find(|old| old.type_ == type_);
+        let unchanged = old.filter(|old| old.status == status_word);
+        Condition {
+            type_: type_.into(),
+            status: status_word.into(),
+            reason: reason.into(),
+            message: message.into(),
+            observed_generation: status.observed_generation,
+            last_transition_time: unchanged
+                .map_or(Time(now), |old| old.last_transition_time.clone()),
+        }
+    };
+    status.conditions = vec![
+        condition(READY, phase == Phase::Succeeded),
+        condition(RECONCILING, phase == Phase::InProgress),
+        condition(STALLED, phase == Phase::Failed),
+        condition(FINISHED, phase != Phase::InProgress),
+    ];
+}
+
+/// Says the same of the newest generation.
+pub(crate) fn renew(status: &mut SalesImportStatus) {
+    for condition in &mut status.conditions {
+        condition.observed_generation = status.observed_generation;
+    }
+}
+
+/// The reason that all conditions carry.
+pub(crate) fn reason(status: &SalesImportStatus) -> Option<&str> {
+    finished(status).map(|condition| condition.reason.as_str())
+}
+
+/// The sentence that all conditions carry.
+pub(crate) fn message(status: &SalesImportStatus) -> Option<&str> {
+    finished(status).map(|condition| condition.message.as_str())
+}
+
+fn finished(status: &SalesImportStatus) -> Option<&Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == FINISHED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn statuses(status: &SalesImportStatus) -> Vec<&str> {
+        status.conditions.iter().map(|condition| condition.status.as_str()).collect()
+    }
+
+    #[test]
+    fn a_terminal_failure_is_stalled_and_finished_at_its_generation() {
+        let mut status =
+            SalesImportStatus { observed_generation: Some(3), ..SalesImportStatus::default() };
+        report(&mut status, (Phase::Failed, "Overlap", "Two orders differ."), at(10));
+        assert_eq!(statuses(&status), ["False", "False", "True", "True"]);
+        assert!(status.conditions.iter().all(|condition| condition.observed_generation == Some(3)));
+    }
+
+    #[test]
+    fn a_condition_keeps_its_transition_time_until_its_status_changes() {
+        let mut status = SalesImportStatus::default();
+        report(&mut status, (Phase::InProgress, "Starting", "One."), at(10));
+        report(&mut status, (Phase::InProgress, "Running", "Two."), at(20));
+        assert!(status.conditions.iter().all(|one| one.last_transition_time == Time(at(10))));
+        report(&mut status, (Phase::Succeeded, "Published", "Three."), at(30));
+        let times: Vec<_> =
+            status.conditions.iter().map(|one| one.last_transition_time.0.as_second()).collect();
+        assert_eq!(times, [30, 30, 10, 30]);
+        assert_eq!((reason(&status), message(&status)), (Some("Published"), Some("Three.")));
+    }
+
+    #[test]
+    fn a_long_message_is_cut_at_a_character() {
+        let mut status = SalesImportStatus::default();
+        report(&mut status, (Phase::InProgress, "Running", &"é".repeat(9_000)), at(10));
+        assert_eq!(message(&status).map(str::len), Some(MAX_MESSAGE));
+    }
+}
