@@ -7,6 +7,7 @@
 pub mod file_server;
 pub mod gate;
 pub mod http;
+pub mod install;
 pub mod sales;
 pub mod schemas;
 pub mod shop;

@@ -1,7 +1,10 @@
 //! A shop: a namespace with a database login of its own that may load into datasets of its own.
 //! Each test has one, so that tests can run side by side.
 
-use crate::takings::{NAMESPACE, Takings, namespace};
+use crate::{
+    install::{namespace, secret},
+    takings::{NAMESPACE, Takings},
+};
 use anyhow::{Result, bail};
 use harness::cache;
 use serde_json::{Value, json};
@@ -43,7 +46,7 @@ impl Shop {
         takings.sql(&format!("CREATE ROLE {login} LOGIN PASSWORD '{password}'"))?;
         shop.grant(&shop.dataset)?;
         takings.apply("default", &namespace(&shop.namespace).to_string())?;
-        shop.apply(&takings.secret("takings-importer", login, password)?)?;
+        shop.apply(&secret(&takings.server, "takings-importer", login, password)?)?;
         Ok(shop)
     }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use e2e::{
     Shop,
     gate::{Gate, serve_half},
-    sales,
+    install, sales,
     shop::reason,
     takings,
 };
@@ -70,7 +70,7 @@ fn own_database(shop: &Shop) -> Result<Server> {
     let server = Server::own_at(&shop.takings.cluster.host_address())?;
     server.sql("postgres", &format!("CREATE DATABASE {}", takings::DATABASE))?;
     server.sql("postgres", "CREATE ROLE own LOGIN SUPERUSER PASSWORD 'own'")?;
-    shop.apply(&takings::secret(&server, "takings-importer", "own", "own")?)?;
+    shop.apply(&install::secret(&server, "takings-importer", "own", "own")?)?;
     migrate(shop)?;
     Ok(server)
 }
