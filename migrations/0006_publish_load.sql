@@ -10,13 +10,16 @@ SET work_mem = '64MB'
 AS $$
     INSERT INTO order_day (dataset_id, load_id, sale_date, earlier_load_id, order_id, line_count,
         revenue, fingerprint)
-    SELECT p_dataset_id, p_load_id, sale_date, (
+    SELECT p_dataset_id, p_load_id, sale_date,
+        -- Looked for only where anything else is live at all.
+        CASE WHEN EXISTS (SELECT FROM load WHERE dataset_id = p_dataset_id AND state = 'live'
+                AND load_id <> ALL (p_retiring)) THEN (
             SELECT earlier.load_id
             FROM order_day earlier JOIN load ON load.load_id = earlier.load_id
             WHERE earlier.dataset_id = p_dataset_id AND earlier.order_id = sale.order_id
                 AND earlier.sale_date = sale.sale_date AND load.state = 'live'
                 AND load.load_id <> ALL (p_retiring)
-            ORDER BY publish_order DESC LIMIT 1),
+            ORDER BY publish_order DESC LIMIT 1) END,
         order_id, count(*), sum(line_total),
         -- Equal order-days: the same lines in any order, numbers by value.
         sha256(fingerprint_key || convert_to(array_agg(line_text ORDER BY line_text)::text, 'UTF8'))
@@ -123,11 +126,14 @@ SET search_path = takings, pg_temp
 SET work_mem = '64MB'
 AS $$
     INSERT INTO product AS kept (dataset_id, name, latest_price, latest_price_date)
-    SELECT DISTINCT ON (product) p_dataset_id, product, unit_price,
-        CASE WHEN unit_price IS NOT NULL THEN sale_date END
-    FROM sale
-    WHERE dataset_id = p_dataset_id AND load_id = p_load_id AND product IS NOT NULL
-    ORDER BY product, unit_price IS NULL, sale_date DESC, line DESC
+    SELECT p_dataset_id, product, latest[3], date '2000-01-01' + latest[1]::integer
+    FROM (
+        -- Arrays compare element by element: the latest day, on it the last line, its price.
+        SELECT product, max(ARRAY[sale_date - date '2000-01-01', line, unit_price]::numeric[])
+            FILTER (WHERE unit_price IS NOT NULL) AS latest
+        FROM sale
+        WHERE dataset_id = p_dataset_id AND load_id = p_load_id AND product IS NOT NULL
+        GROUP BY product) sold
     ON CONFLICT (dataset_id, name) DO UPDATE SET
         latest_price = excluded.latest_price, latest_price_date = excluded.latest_price_date,
         updated_at = now()

@@ -151,7 +151,7 @@ async fn compare(test: &TestLedger, model: &Model) {
 fn any_history_of_imports_gives_the_figures_of_the_model() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let test = runtime.block_on(TestLedger::new());
-    let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 30, failure_persistence: None, ..Config::default() });
     let result = runner.run(&steps(), |steps| {
         runtime.block_on(async {
             test.sql("TRUNCATE takings.imported_file, takings.load, takings.sale, takings.order_day, takings.load_overlap, takings.daily_revenue, takings.order_day_pair, takings.reject CASCADE");

@@ -329,3 +329,21 @@ async fn reverting_what_is_not_there_is_told() {
     let error = test.ledger.revert(File::new(&[]).import_id(), "x", "").await.unwrap_err();
     assert!(matches!(error, LedgerError::NothingToRevert(_)), "{error}");
 }
+
+#[tokio::test]
+async fn a_products_price_is_that_of_its_latest_sale() {
+    let test = TestLedger::new().await;
+    let priced = |day, price: &str| {
+        let mut file = File::new(&[(day, "a", "1")]);
+        file.sales[0].unit_price = Some(price.parse().unwrap());
+        file
+    };
+    let price = "SELECT name || ' ' || latest_price || ' ' || latest_price_date FROM takings.product";
+    test.load(&priced(5, "2.50")).await;
+    test.load(&priced(3, "9")).await;
+    assert_eq!(test.sql(price), "Mineral Water 2.5 2025-03-05");
+    test.load(&priced(7, "3")).await;
+    test.load(&File::new(&[(9, "b", "1")])).await;
+    assert_eq!(test.sql(price), "Mineral Water 3 2025-03-07");
+    assert_eq!(test.sql("SELECT string_agg(name, ',') FROM takings.location"), "Online Store");
+}
