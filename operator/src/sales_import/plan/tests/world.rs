@@ -1,0 +1,294 @@
+//! A cluster and a ledger in a few lines, in which plans are carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::{
+    api::core::v1::{Event, Pod},
+    jiff::Timestamp,
+};
+use kube::ResourceExt as _;
+use ledger::{
+    Currency, Dataset, Outcome, Run,
+    outcome::{Reason, RunResult},
+};
+use serde_json::{Value, json};
+
+use super::super::*;
+use crate::sales_import::attempt;
+
+pub(super) const UID: &str = "0b1f4c6e-6f0e-4a53-9a3c-2f9b7a1d0c11";
+
+/// One SalesImport, its Jobs, and what the ledger knows of its runs.
+pub(super) struct World {
+    pub(super) import: SalesImport,
+    pub(super) now: Timestamp,
+    /// Jobs that are there, each with its Pods and events.
+    pub(super) jobs: BTreeMap<String, Seen>,
+    /// The names of all Jobs that were ever made, in order.
+    pub(super) made: Vec<String>,
+    /// The names of those whose uid was ever on record.
+    recorded: BTreeSet<String>,
+    /// The names of those whose container ever started: the kubelet's events outlive them.
+    pub(super) started: BTreeSet<String>,
+    /// Runs that ended in the ledger, and how.
+    pub(super) ledger: BTreeMap<u32, RunResult>,
+    pub(super) announced: Vec<String>,
+    pub(super) ended: Vec<&'static str>,
+    /// What the API server answers to a POST of a Job, where it refuses.
+    pub(super) refuses: Option<String>,
+}
+
+impl World {
+    pub(super) fn new(spec: Value) -> Self {
+        let mut import: SalesImport = serde_json::from_value(json!({
+            "apiVersion": "takings.dev/v1alpha1",
+            "kind": "SalesImport",
+            "metadata": {"name": "march", "namespace": "shop", "uid": UID, "generation": 1},
+            "spec": {"source": {"configMap": {"name": "sales", "key": "march.csv"}}},
+        }))
+        .unwrap();
+        let mut whole = serde_json::to_value(&import.spec).unwrap();
+        for (field, value) in spec.as_object().unwrap() {
+            whole[field] = value.clone();
+        }
+        import.spec = serde_json::from_value(whole).unwrap();
+        Self {
+            import,
+            now: Timestamp::from_second(1_700_000_000).unwrap(),
+            jobs: BTreeMap::new(),
+            made: Vec::new(),
+            recorded: BTreeSet::new(),
+            started: BTreeSet::new(),
+            ledger: BTreeMap::new(),
+            announced: Vec::new(),
+            ended: Vec::new(),
+            refuses: None,
+        }
+    }
+
+    pub(super) fn status(&self) -> SalesImportStatus {
+        self.import.status.clone().unwrap_or_default()
+    }
+
+    /// The one word of all conditions.
+    pub(super) fn reason(&self) -> String {
+        status::reason(&self.status()).unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn message(&self) -> String {
+        status::message(&self.status()).unwrap_or_default().to_owned()
+    }
+
+    /// The conditions that are true.
+    pub(super) fn conditions(&self) -> Vec<String> {
+        let conditions = self.status().conditions;
+        conditions.into_iter().filter(|one| one.status == "True").map(|one| one.type_).collect()
+    }
+
+    pub(super) fn edit(&mut self, field: &str, value: Value) {
+        let mut spec = serde_json::to_value(&self.import.spec).unwrap();
+        spec[field] = value;
+        self.import.spec = serde_json::from_value(spec).unwrap();
+        *self.import.metadata.generation.get_or_insert_default() += 1;
+    }
+
+    pub(super) fn run_again(&mut self, token: &str) {
+        self.import.annotations_mut().insert(crate::crd::RUN_AGAIN.into(), token.into());
+    }
+
+    pub(super) fn pass(&mut self, seconds: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    }
+
+    /// One reconciliation; `false` where nothing was left to do. A crash loses the action.
+    pub(super) fn reconcile(&mut self, crash_after_status: bool) -> bool {
+        let mut observed = self.observe();
+        let mut plan = plan(&observed, self.now, &settings());
+        if let (Action::Create(_), Some(message)) = (&plan.action, &self.refuses) {
+            observed.refused = Some(message.clone());
+            plan = super::super::plan(&observed, self.now, &settings());
+        }
+        let changed = self.import.status.as_ref() != Some(&plan.status);
+        // What is written is what is read back.
+        let written = serde_json::to_value(&plan.status).unwrap();
+        self.import.status = Some(serde_json::from_value(written).unwrap());
+        assert_eq!(self.import.status.as_ref(), Some(&plan.status), "a status must survive JSON");
+        let settle = plan.status.settle.as_ref().and_then(|settle| settle.job.as_ref());
+        let recorded = plan.status.job.iter().chain(settle).filter(|job| job.uid.is_some());
+        self.recorded.extend(recorded.map(|job| job.name.clone()));
+        let acts = !matches!(plan.action, Action::None);
+        if !crash_after_status {
+            self.act(plan.action);
+            self.announced.extend(plan.announcements.into_iter().map(|one| one.reason));
+            self.ended.extend(plan.ended);
+        }
+        changed || acts
+    }
+
+    /// Reconciles until nothing changes any more.
+    pub(super) fn rest(&mut self) {
+        for _ in 0..30 {
+            if !self.reconcile(false) {
+                return;
+            }
+            if self.refuses.is_some() {
+                self.reconcile(false);
+                return;
+            }
+        }
+        panic!("the plan never comes to rest: {:#?}", self.import.status);
+    }
+
+    fn observe(&self) -> Observed {
+        let status = self.status();
+        let see = |job: Option<&JobReference>| {
+            let Some(job) = job else { return Seen::default() };
+            let mut seen = self.jobs.get(&job.name).cloned().unwrap_or_default();
+            seen.events.extend(self.started.get(&job.name).map(|_| started()));
+            seen
+        };
+        let settle = status.settle.as_ref().and_then(|settle| settle.job.as_ref());
+        let reference = |seen: &Seen| {
+            let job = seen.job.as_ref()?;
+            Some(JobReference { name: job.name_any(), uid: job.uid() })
+        };
+        Observed {
+            import: self.import.clone(),
+            identity: Identity::of(&self.import).unwrap(),
+            load: see(status.job.as_ref()),
+            settle: see(settle),
+            leftovers: self.jobs.values().filter_map(reference).collect(),
+            refused: None,
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::None => {}
+            Action::Create(job) => {
+                let name = job.name_any();
+                assert!(!self.jobs.contains_key(&name), "{name} is there already");
+                assert!(!self.recorded.contains(&name), "{name} is made again");
+                self.made.push(name.clone());
+                let mut job = *job;
+                job.metadata.uid = Some(format!("uid-of-{name}"));
+                self.jobs.insert(name, Seen { job: Some(job), ..Seen::default() });
+            }
+            Action::Delete(jobs) => {
+                for job in jobs {
+                    self.jobs.remove(&job.name);
+                }
+            }
+        }
+    }
+
+    /// The Job that is followed now.
+    pub(super) fn current(&self) -> Option<String> {
+        let status = self.status();
+        let name = match &status.settle {
+            Some(settle) => settle.job.clone()?.name,
+            None => status.job?.name,
+        };
+        self.jobs.contains_key(&name).then_some(name)
+    }
+
+    /// Puts the Pod of a Job into a state of its container.
+    pub(super) fn container(&mut self, job: &str, state: &Value) {
+        self.pod(
+            job,
+            json!({"containerStatuses": [{
+                "name": "importer", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": state,
+            }]}),
+        );
+    }
+
+    /// Gives a Job one Pod of that status.
+    pub(super) fn pod(&mut self, job: &str, status: Value) {
+        let Some(seen) = self.jobs.get_mut(job) else { return };
+        let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": job,
+            "uid": seen.job.as_ref().unwrap().uid(), "controller": true});
+        let pod = json!({"metadata": {"name": format!("{job}-x"), "ownerReferences": [owner]},
+            "status": status});
+        seen.pods = vec![serde_json::from_value::<Pod>(pod).unwrap()];
+    }
+
+    pub(super) fn event(&mut self, job: &str, type_: &str, reason: &str, message: &str) {
+        let event = json!({"metadata": {}, "involvedObject": {}, "type": type_,
+            "reason": reason, "message": message});
+        let event: Event = serde_json::from_value(event).unwrap();
+        self.jobs.get_mut(job).unwrap().events.push(event);
+    }
+
+    pub(super) fn start(&mut self, job: &str) {
+        self.started.insert(job.to_owned());
+        self.container(job, &json!({"running": {"startedAt": null}}));
+    }
+
+    /// The Job's end, as the Job controller tells it.
+    pub(super) fn job_condition(&mut self, job: &str, type_: &str, reason: &str) {
+        let Some(job) = self.jobs.get_mut(job).and_then(|seen| seen.job.as_mut()) else { return };
+        let condition = json!([{"type": type_, "status": "True", "reason": reason}]);
+        let status = job.status.get_or_insert_default();
+        status.conditions = Some(serde_json::from_value(condition).unwrap());
+    }
+
+    /// The importer of a Job says how it ended, with the exit code that belongs to it.
+    pub(super) fn say(&mut self, job: &str, result: RunResult) {
+        let outcome = self.outcome(result);
+        self.say_exactly(job, &outcome.to_json(), i32::from(result.exit_code()));
+    }
+
+    pub(super) fn say_exactly(&mut self, job: &str, message: &str, exit_code: i32) {
+        self.started.insert(job.to_owned());
+        self.container(job, &json!({"terminated": {"exitCode": exit_code, "message": message}}));
+    }
+
+    pub(super) fn outcome(&self, result: RunResult) -> Outcome {
+        let reason = match result {
+            RunResult::Published => Reason::Published,
+            RunResult::AlreadyLoaded => Reason::AlreadyLoaded,
+            RunResult::Refused => Reason::TooManyRejected,
+            RunResult::Abandoned => Reason::Abandoned,
+            RunResult::Fault | RunResult::DryRun => Reason::DatabaseUnavailable,
+        };
+        let run = Run(self.status().run.unwrap_or(1));
+        Outcome::bare(
+            (UID.parse().unwrap(), run),
+            (Dataset::default(), Currency::default()),
+            (result, reason),
+            format!("It ended: {}.", result.as_str()),
+        )
+    }
+
+    /// A load that gets as far as the ledger lets it: a run that has ended stays as it ended.
+    pub(super) fn load_ends(&mut self, job: &str, result: RunResult) {
+        let run = self.status().run.unwrap_or(1);
+        let result = *self.ledger.get(&run).unwrap_or(&result);
+        if result.is_final() {
+            self.ledger.insert(run, result);
+        }
+        self.say(job, result);
+    }
+
+    /// A settle Job gets its answer.
+    pub(super) fn settle_answers(&mut self, job: &str) {
+        let run = self.status().run.unwrap_or(1);
+        let result = *self.ledger.entry(run).or_insert(RunResult::Abandoned);
+        self.say(job, result);
+    }
+
+    pub(super) fn is_running(&self, job: &str) -> bool {
+        self.jobs.get(job).is_some_and(attempt::may_have_started)
+    }
+}
+
+fn started() -> Event {
+    serde_json::from_value(json!({"metadata": {}, "involvedObject": {}, "reason": "Started"}))
+        .unwrap()
+}
+
+pub(super) fn settings() -> Settings {
+    let importer = ImporterSettings { image: "importer:1".into(), ..ImporterSettings::default() };
+    Settings { importer, job_ttl: SignedDuration::from_hours(1) }
+}
