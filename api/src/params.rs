@@ -1,10 +1,13 @@
-//! Query parameters: what was asked, or an error that names the parameter and shows a good value.
+//! Parameters: what was asked, or an error that names the parameter and shows a good value.
 
 use std::{fmt, str::FromStr};
 
-use axum::{extract::Query, http::Uri};
+use axum::{
+    extract::{FromRequestParts, Path, Query},
+    http::{Uri, request::Parts},
+};
 use jiff::civil::Date;
-use ledger::Dataset;
+use ledger::{Dataset, ImportId};
 
 use crate::{cursor::Cursor, problem::Problem};
 
@@ -18,6 +21,10 @@ const MAX_SHOWN: usize = 64;
 /// The query parameters of one request.
 #[derive(Debug)]
 pub(crate) struct Params(Vec<(String, String)>);
+
+/// The import that the path names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImportPath(pub(crate) ImportId);
 
 /// The days asked for, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +124,17 @@ impl Params {
             return Err(Problem::RepeatedParameter { name });
         }
         Ok(value)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ImportPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(id)),
+            Err(_) => Err(Problem::InvalidImportId),
+        }
     }
 }
 

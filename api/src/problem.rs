@@ -5,7 +5,11 @@
 
 use axum::http::StatusCode;
 use jiff::civil::Date;
-use ledger::{Currency, ImportId, Outcome, outcome::Reason, postgres::LedgerError};
+use ledger::{
+    Currency, ImportId, Outcome,
+    outcome::{Reason, RunResult},
+    postgres::LedgerError,
+};
 
 use crate::form::FormError;
 
@@ -120,6 +124,9 @@ impl Problem {
             Self::InvalidImportId => (400, "invalid-import-id", "The import id is not a UUID"),
             Self::OtherCurrency(_) => (409, "other-currency", "The sales are in another currency"),
             Self::Form(error) => return error.kind(),
+            Self::Refused(outcome) if outcome.result == RunResult::Fault => {
+                (503, "load-failed", "The load failed for the moment")
+            }
             Self::Refused(outcome) => return refusal(outcome.reason),
             Self::FolderFailed { .. } => (422, "folder-failed", "Files can't be loaded"),
             Self::FolderUnreadable(_) => (503, "folder-unreadable", "The folder can't be read"),
@@ -175,7 +182,6 @@ fn refusal(reason: Reason) -> Kind {
         | Reason::SchemaMismatch
         | Reason::Abandoned
         | Reason::SourceUnavailable => (503, "load-failed", "The load failed for the moment"),
-        Reason::Internal => (500, "internal", "Something went wrong"),
         _ => (422, "refused", "The file can't be loaded"),
     };
     Kind::new(status, code, title)

@@ -8,7 +8,7 @@ use axum::{
 
 use crate::{
     handlers::{compatible, folder, health, imports, nothing, revenue, uploads, version},
-    middleware::{access, problems, request_id},
+    middleware::{access, fresh, problems, request_id},
     state::SharedApp,
 };
 
@@ -21,6 +21,7 @@ pub(crate) fn routes(app: SharedApp) -> Router {
         .fallback(nothing::path)
         .method_not_allowed_fallback(nothing::method)
         .layer(from_fn(problems))
+        .layer(from_fn(fresh))
         .layer(from_fn_with_state(app.clone(), access))
         .layer(from_fn(request_id))
         .with_state(app)

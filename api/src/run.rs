@@ -95,6 +95,7 @@ fn uploads(
             pause: settings.upload_idle_timeout,
             whole: settings.upload_timeout,
         },
+        load_timeout: settings.upload_timeout,
         folder: settings.import_folder.clone(),
         slots: Arc::new(Semaphore::new(settings.uploads_at_once as usize)),
         tasks: TaskTracker::new(),

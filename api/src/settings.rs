@@ -79,7 +79,7 @@ pub struct UploadSettings {
     /// Seconds that an upload may pause before it is given up.
     #[arg(long, env = "TAKINGS_UPLOAD_IDLE_TIMEOUT", default_value = "30", value_parser = seconds)]
     pub upload_idle_timeout: Duration,
-    /// Seconds that an upload's body may take as a whole.
+    /// Seconds that an upload's body may take as a whole, and its load.
     #[arg(long, env = "TAKINGS_UPLOAD_TIMEOUT", default_value = "3600", value_parser = seconds)]
     pub upload_timeout: Duration,
 }

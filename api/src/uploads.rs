@@ -4,7 +4,7 @@
 //! task of its own: a client that goes away in the middle, or waits no longer for the answer,
 //! leaves no run without an end.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use importer::{LoadRequest, Source};
 use ledger::{
@@ -20,6 +20,12 @@ use crate::{form::FormLimits, metrics::Metrics, problem::Problem};
 /// Who asked for a run that came by way of the API.
 const REQUESTED_BY: &str = "api";
 
+/// How long to wait for the end of a run whose load failed.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Said of a run that could not be settled: `takings-importer settle` ends it.
+const UNSETTLED: &str = "the run is left without an end; settle it by hand";
+
 /// Where files are loaded.
 #[derive(Clone)]
 pub(crate) struct Uploads {
@@ -27,6 +33,8 @@ pub(crate) struct Uploads {
     pub(crate) ledger: Ledger,
     /// What an upload's body may be.
     pub(crate) limits: FormLimits,
+    /// How long one load may take.
+    pub(crate) load_timeout: Duration,
     /// Whose CSV files are imported on request.
     pub(crate) folder: Option<PathBuf>,
     /// The room for uploads.
@@ -85,21 +93,37 @@ impl Uploads {
     ) -> Result<Outcome, Problem> {
         let request = policy.request(request_id);
         let (import_id, run, dataset) = (request.import_id, request.run, request.dataset.clone());
-        let mut outcome = importer::load(&self.ledger, request, source, &self.stop).await;
+        let mut outcome = self.load_in_time(request, source).await;
         if outcome.result == RunResult::Fault {
             let reason = outcome.reason.as_str();
             tracing::warn!(%import_id, reason, cause = outcome.message, "the load failed");
             // Nobody tries this run again: it ends here, or turns out to have been published.
-            match self.ledger.settle(import_id, run, &dataset).await {
-                Ok(settled) if settled.result != RunResult::Abandoned => outcome = settled,
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%import_id, %error, "the run is left without an end"),
+            let settling = self.ledger.settle(import_id, run, &dataset);
+            match tokio::time::timeout(SETTLE_TIMEOUT, settling).await {
+                Ok(Ok(settled)) if settled.result == RunResult::Abandoned => {}
+                Ok(Ok(settled)) => outcome = settled,
+                Ok(Err(error)) => tracing::warn!(%import_id, %error, "{UNSETTLED}"),
+                Err(_) => tracing::warn!(%import_id, "{UNSETTLED}"),
             }
         }
         self.observe(&outcome);
         match outcome.result {
             RunResult::Published | RunResult::AlreadyLoaded => Ok(outcome),
             _ => Err(Problem::Refused(Box::new(outcome))),
+        }
+    }
+
+    /// A load that takes too long, such as on a network that swallows what is sent, is stopped.
+    async fn load_in_time(&self, request: LoadRequest, source: Source) -> Outcome {
+        let stop = self.stop.child_token();
+        let timer = async {
+            tokio::time::sleep(self.load_timeout).await;
+            stop.cancel();
+            std::future::pending().await
+        };
+        tokio::select! {
+            outcome = importer::load(&self.ledger, request, source, &stop) => outcome,
+            never = timer => never,
         }
     }
 

@@ -8,8 +8,8 @@ use std::{
 use axum::{
     Extension,
     extract::State,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
-    response::IntoResponse,
+    http::{Method, StatusCode},
+    response::{IntoResponse, Response},
 };
 use importer::Source;
 use tokio::fs;
@@ -26,33 +26,26 @@ use crate::{
 
 /// How the names of the files end, in any case.
 const ENDING: &str = ".csv";
-/// A GET that changes something must never be answered from a cache.
-const NO_STORE: [(HeaderName, HeaderValue); 1] =
-    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 /// `GET /api/import-sales/`; HEAD looks at nothing and changes nothing.
 pub(crate) async fn import(
     State(app): State<SharedApp>,
     Extension(RequestId(id)): Extension<RequestId>,
     method: Method,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     if method == Method::HEAD {
-        return Ok((NO_STORE, StatusCode::OK.into_response()));
+        return Ok(StatusCode::OK.into_response());
     }
     let uploads = app.uploads()?.clone();
     let folder = uploads.folder.clone().ok_or(Problem::NoFolder)?;
     let slot = uploads.slot()?;
     let work = import_all(uploads.clone(), folder, id.to_string());
     let imported_row = uploads.finish(slot, work).await?;
-    let answer = match imported_row {
-        0 => Envelope::new(
-            StatusCode::OK,
-            "Nothing in the folder is new.",
-            Imported { imported_row },
-        ),
-        _ => Envelope::new(StatusCode::CREATED, "success", Imported { imported_row }),
+    let (status, message) = match imported_row {
+        0 => (StatusCode::OK, "Nothing in the folder is new."),
+        _ => (StatusCode::CREATED, "success"),
     };
-    Ok((NO_STORE, answer.into_response()))
+    Ok(Envelope::new(status, message, Imported { imported_row }).into_response())
 }
 
 /// Loads file after file. One that fails leaves the others as they are.

@@ -1,11 +1,7 @@
 //! Imports and their rejected lines, page by page. An import is shown by its newest run; the
 //! list has every run.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::Uri,
-};
+use axum::{Json, extract::State, http::Uri};
 use jiff::{Timestamp, civil::Date};
 use ledger::{
     Currency, Dataset, Decimal, Digest, ImportId, Run,
@@ -16,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     cursor::Cursor,
-    params::Params,
+    params::{ImportPath, Params},
     problem::Problem,
     state::{App, SharedApp},
 };
@@ -96,35 +92,33 @@ pub(crate) async fn list(
 /// `GET /api/v1/imports/{id}`
 pub(crate) async fn get(
     State(app): State<SharedApp>,
-    Path(id): Path<String>,
+    ImportPath(id): ImportPath,
     uri: Uri,
 ) -> Result<Json<Import>, Problem> {
     Params::only(&uri, &[])?;
-    Ok(Json(newest_run(&app, &id).await?.into()))
+    Ok(Json(by_id(&app, id).await?))
 }
 
 /// `GET /api/v1/imports/{id}/rejects?limit=&cursor=`
 pub(crate) async fn rejects(
     State(app): State<SharedApp>,
-    Path(id): Path<String>,
+    ImportPath(id): ImportPath,
     uri: Uri,
 ) -> Result<Json<List<RejectedLine>>, Problem> {
     let params = Params::only(&uri, &["limit", "cursor"])?;
     let (limit, cursor) = (params.limit()?, params.cursor()?);
     let after_line = cursor.and_then(|Cursor(line)| u32::try_from(line).ok());
-    let import = newest_run(&app, &id).await?;
+    let import = newest_run(&app, id).await?;
     let found = app.read(app.ledger.rejects(import.id, limit + 1, after_line)).await?;
     Ok(Json(List::of(found, limit, |reject| i64::from(reject.line), RejectedLine::from)))
 }
 
 /// The import as it stands, by its id.
 pub(crate) async fn by_id(app: &App, id: ImportId) -> Result<Import, Problem> {
-    let found = app.read(app.ledger.import(id)).await?;
-    found.map(Import::from).ok_or(Problem::UnknownImport(id))
+    Ok(newest_run(app, id).await?.into())
 }
 
-async fn newest_run(app: &App, id: &str) -> Result<ImportedFile, Problem> {
-    let id = id.parse::<ImportId>().map_err(|_| Problem::InvalidImportId)?;
+async fn newest_run(app: &App, id: ImportId) -> Result<ImportedFile, Problem> {
     app.read(app.ledger.import(id)).await?.ok_or(Problem::UnknownImport(id))
 }
 

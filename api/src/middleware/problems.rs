@@ -5,7 +5,7 @@ use std::{error::Error as _, sync::Arc};
 use axum::{
     Extension, Json,
     extract::Request,
-    http::{HeaderValue, header},
+    http::header,
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -58,7 +58,6 @@ pub(crate) async fn problems(
         _ => envelope(&problem),
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = problem.retry_after() {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
@@ -99,6 +98,9 @@ fn envelope(problem: &Problem) -> Response {
         Problem::Refused(outcome) if outcome.reason == Reason::TooManyRejected => {
             json!({ "count": outcome.lines_rejected, "first": outcome.rejects })
         }
+        Problem::Refused(outcome) if outcome.reason == Reason::Overlap => {
+            json!({ "conflicts": conflicts(outcome) })
+        }
         Problem::FolderFailed { imported, failed } => {
             let failed =
                 failed.iter().map(|(file, message)| json!({ "file": file, "message": message }));
@@ -112,6 +114,16 @@ fn envelope(problem: &Problem) -> Response {
 
 /// What speaks against a file, so far as its outcome says.
 fn refused(outcome: &Outcome) -> Value {
+    json!({
+        "import_id": outcome.import_id,
+        "lines_read": outcome.lines_read,
+        "lines_rejected": outcome.lines_rejected,
+        "rejects": outcome.rejects,
+        "conflicts": conflicts(outcome),
+    })
+}
+
+fn conflicts(outcome: &Outcome) -> Vec<Value> {
     let conflict = |conflict: &Conflict| {
         json!({
             "order_id": conflict.order_id,
@@ -120,13 +132,7 @@ fn refused(outcome: &Outcome) -> Value {
             "load": conflict.load,
         })
     };
-    json!({
-        "import_id": outcome.import_id,
-        "lines_read": outcome.lines_read,
-        "lines_rejected": outcome.lines_rejected,
-        "rejects": outcome.rejects,
-        "conflicts": outcome.conflicts.iter().map(conflict).collect::<Vec<_>>(),
-    })
+    outcome.conflicts.iter().map(conflict).collect()
 }
 
 fn parameter(problem: &Problem) -> Option<Value> {

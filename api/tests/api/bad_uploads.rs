@@ -261,3 +261,16 @@ fn a_filename_is_a_label_and_never_a_path() {
     let answer = Request::post(PATH).form(&[not_utf8]).send(api.address);
     assert!([201, 400].contains(&answer.status), "{answer:?}");
 }
+
+#[test]
+fn a_file_is_never_held_in_memory() {
+    let api = api();
+    let lines = "3/1/2025,7,one\n".repeat(6_000_000);
+    let answer = api.upload("large.csv", format!("Sale Date,Sale ID,Item Total\n{lines}"));
+    refused(&api, &answer, 422, "6000000 of 6000000 lines");
+    let metrics = api.ask_admin("/metrics").body;
+    let line =
+        metrics.lines().find(|line| line.starts_with("process_resident_memory_bytes")).unwrap();
+    let bytes: f64 = line.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(bytes < 70e6, "{line} for a file of {} bytes", lines.len());
+}

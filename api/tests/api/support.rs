@@ -13,7 +13,7 @@ use std::{
 };
 
 use harness::postgres::{Database, Server};
-use ledger::postgres::{DatabaseUrl, Ledger};
+use ledger::postgres::{DatabaseUrl, Ledger, PoolSettings};
 use serde_json::Value;
 
 pub(crate) use http::{Answer, BOUNDARY, Request, connect, form, part};
@@ -28,7 +28,7 @@ Total Paid w/ Payment Method,Payment Method";
 pub(crate) const SAMPLE: &str = include_str!("support/sample.csv");
 
 /// Longest wait for what must happen soon. Only a broken program waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running `takings-api`, killed when dropped.
 pub(crate) struct TestApi {
@@ -238,8 +238,31 @@ pub(crate) fn sales(lines: &[(&str, &str, &str)]) -> String {
 
 pub(crate) fn migrate(url: &str) {
     let url = DatabaseUrl::new(url).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(Ledger::migrate(&url)).unwrap();
+    wait_for(Ledger::migrate(&url)).unwrap();
+}
+
+/// URLs of a role that only reads, and of one that only imports into the dataset.
+pub(crate) fn grant(start: &Start, dataset: &str) -> (String, String) {
+    let (server, database) = start.database.as_ref().unwrap();
+    let login = |kind: &str| {
+        let role = format!("{kind}_{}", database.name);
+        let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'");
+        server.sql(&database.name, &create).unwrap();
+        let place = format!("{}:{}/{}", server.address(), server.port(), database.name);
+        (format!("postgres://{role}:secret@{place}"), role)
+    };
+    let ((reads, reader), (imports, importer)) = (login("reads"), login("imports"));
+    wait_for(async {
+        let url = DatabaseUrl::new(&database.url).unwrap();
+        let owner = Ledger::connect_lazy(&url, &PoolSettings::default());
+        owner.grant_reader(&reader).await.unwrap();
+        owner.grant_importer(&importer, &dataset.parse().unwrap()).await.unwrap();
+    });
+    (reads, imports)
+}
+
+fn wait_for<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 fn find(lines: &[Value], wanted: impl Fn(&Value) -> bool) -> Option<Value> {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -17,7 +17,6 @@ const FROZEN: u8 = 2;
 
 /// Forwards connections to one address, or fails to.
 pub(crate) struct Proxy {
-    address: SocketAddr,
     state: Arc<AtomicU8>,
 }
 
@@ -39,7 +38,7 @@ impl Proxy {
                 pump(far, near, Arc::clone(&shared));
             }
         });
-        (Self { address, state }, url.replace(&place, &address.to_string()))
+        (Self { state }, url.replace(&place, &address.to_string()))
     }
 
     /// Lets everything through again.
