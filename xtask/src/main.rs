@@ -1,5 +1,8 @@
 //! The project's chores: `cargo xtask --help` lists them.
 
+mod generate;
+mod run;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use harness::{apiserver, cluster, images, postgres, progress, tools};
@@ -9,13 +12,27 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 enum Chore {
-    /// Build the programs of Kubernetes and around it into the cache
-    Tools,
+    /// Bring up a cluster, install Takings, import an example and ask for the revenue
+    Run {
+        /// Where
+        #[arg(long, env = "CLUSTER", value_enum, default_value_t = run::Where::Local)]
+        cluster: run::Where,
+    },
     /// A one-node Kubernetes on this machine
     #[command(subcommand)]
     Cluster(ClusterChore),
+    /// Print what lets a shell use that cluster: eval "$(cargo xtask env)"
+    Env,
     /// Build the programs' images and make them known to the cluster
     Images,
+    /// Build the programs of Kubernetes and around it into the cache
+    Tools,
+    /// Write the generated files
+    Generate {
+        /// Write nothing; fail where one is not up to date
+        #[arg(long)]
+        check: bool,
+    },
     /// Stop everything that was started: cluster, API server, PostgreSQL
     Down,
 }
@@ -31,7 +48,7 @@ enum ClusterChore {
 }
 
 fn main() -> ExitCode {
-    match run(Chore::parse()) {
+    match act(&Chore::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             progress::say(&format!("error: {error:#}"));
@@ -40,31 +57,34 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(chore: Chore) -> Result<()> {
+fn act(chore: &Chore) -> Result<()> {
     match chore {
-        Chore::Tools => tools::ensure_all(),
-        Chore::Cluster(chore) => run_cluster_chore(&chore),
+        Chore::Run { cluster } => run::run(*cluster),
+        Chore::Cluster(ClusterChore::Up) => cluster::up().map(drop),
+        Chore::Cluster(ClusterChore::Down) => cluster::down(),
+        Chore::Cluster(ClusterChore::Status) => print_status(),
+        Chore::Env => print_environment(),
         Chore::Images => print_images(),
+        Chore::Tools => tools::ensure_all(),
+        Chore::Generate { check } => generate::generate(*check),
         Chore::Down => down(),
     }
 }
 
 #[expect(clippy::print_stdout, reason = "it is the answer")]
-fn run_cluster_chore(chore: &ClusterChore) -> Result<()> {
-    match chore {
-        ClusterChore::Up => {
-            let cluster = cluster::up()?;
-            println!("export KUBECONFIG={}", cluster.kubeconfig().display());
-        }
-        ClusterChore::Down => cluster::down()?,
-        ClusterChore::Status => {
-            let status = cluster::status()?;
-            for (name, runs) in status.processes {
-                println!("{name:24} {}", if runs { "running" } else { "stopped" });
-            }
-            println!("{:24} {}", "API", if status.answers { "answers" } else { "no answer" });
-        }
+fn print_status() -> Result<()> {
+    let status = cluster::status()?;
+    for (name, runs) in status.processes {
+        println!("{name:24} {}", if runs { "running" } else { "stopped" });
     }
+    println!("{:24} {}", "API", if status.answers { "answers" } else { "no answer" });
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "it is the answer")]
+fn print_environment() -> Result<()> {
+    println!("export KUBECONFIG='{}'", cluster::kubeconfig()?.display());
+    println!("export PATH='{}'", tools::search_path(&["kubectl", "helm"])?.display());
     Ok(())
 }
 

@@ -97,6 +97,11 @@ pub fn status() -> Result<Status> {
     })
 }
 
+/// An administrator's kubeconfig, whether the cluster is up or not.
+pub fn kubeconfig() -> Result<PathBuf> {
+    Ok(control_plane()?.kubeconfig())
+}
+
 impl Cluster {
     /// The cluster that all tests share; brings it up where it does not run.
     pub fn shared() -> Result<Self> {

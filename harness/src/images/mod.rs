@@ -11,7 +11,11 @@ mod programs;
 use crate::{cache, cluster::Cluster, progress};
 use anyhow::Result;
 use programs::Program;
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The images' full names with their tags.
 #[derive(Clone, Debug)]
@@ -27,6 +31,11 @@ pub struct Images {
 /// Compiles the programs, with the points at which tests kill them.
 pub fn compile() -> Result<()> {
     programs::compile().map(drop)
+}
+
+/// Compiles the programs and tells where `takings-NAME` is.
+pub fn program(name: &str) -> Result<PathBuf> {
+    programs::find(&programs::compile()?, name).map(|program| program.path.clone())
 }
 
 /// Builds all images from the binaries in the target folder and makes them known to the cluster.

@@ -9,6 +9,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// How the names begin of what cargo tells a process that it starts.
+const TOLD: [&str; 6] =
+    ["CARGO_BIN", "CARGO_CRATE", "CARGO_MANIFEST", "CARGO_PKG", "CARGO_PRIMARY", "OUT_DIR"];
+
 /// A program that was built.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -29,9 +33,11 @@ pub(super) fn compile() -> Result<Vec<Program>> {
     cargo.current_dir(workspace()).args(["build", "--workspace", "--bins"]);
     cargo.args(["--features", "importer/failpoints,operator/failpoints"]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
-    // These are for the crate that this process was built from.
+    // What the cargo that started this process told it about its own crate: some build scripts
+    // ask to be run anew where any of that differs, and everything above them with it.
     for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("CARGO_PKG_") {
+        let told = name.to_string_lossy();
+        if TOLD.iter().any(|prefix| told.starts_with(prefix)) {
             cargo.env_remove(name);
         }
     }
