@@ -1,11 +1,12 @@
 //! Who may do what, also with the password and `psql` in hand.
 
+use harness::postgres::Server;
 use ledger::{
     Dataset,
     outcome::{Reason, RunResult},
-    postgres::LedgerError,
+    postgres::{DatabaseUrl, Ledger, LedgerError},
 };
-use crate::support::{File, TestLedger, day, load, open, write_and_publish};
+use crate::support::{File, TestLedger, connect, day, load, open, write_and_publish};
 
 #[tokio::test]
 async fn a_role_loads_only_into_datasets_that_are_granted_to_it() {
@@ -120,4 +121,28 @@ async fn granting_to_an_unknown_role_says_how_to_make_it() {
     let test = TestLedger::new().await;
     let error = test.ledger.grant_importer("nobody; drop", &Dataset::default()).await.unwrap_err();
     assert!(error.to_string().contains("CREATE ROLE"), "{error}");
+}
+
+#[tokio::test]
+async fn an_owner_that_is_no_superuser_migrates_grants_and_loads() {
+    let server = Server::shared().unwrap();
+    let database = server.create_database().unwrap();
+    let [owner, importer] = ["owner", "shop"].map(|name| format!("{name}_{}", database.name));
+    for sql in [
+        format!("CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD 'secret'"),
+        format!("CREATE ROLE {importer} LOGIN PASSWORD 'secret'"),
+        format!("ALTER DATABASE {} OWNER TO {owner}", database.name),
+    ] {
+        server.sql(&database.name, &sql).unwrap();
+    }
+    let place = format!("{}:{}/{}", server.address(), server.port(), database.name);
+    let [owner, shop] = [&owner, &importer].map(|role| format!("postgres://{role}:secret@{place}"));
+    Ledger::migrate(&DatabaseUrl::new(&owner).unwrap()).await.unwrap();
+    let ledger = connect(&owner);
+    ledger.grant_importer(&importer, &Dataset::default()).await.unwrap();
+    ledger.grant_reader(&importer).await.unwrap();
+    let first = load(&ledger, &File::new(&[(1, "a", "1")])).await.unwrap();
+    assert_eq!(first.result, RunResult::Published, "{}", first.message);
+    let second = load(&connect(&shop), &File::new(&[(2, "b", "1")])).await.unwrap();
+    assert_eq!(second.result, RunResult::Published, "{}", second.message);
 }
