@@ -7,10 +7,10 @@ mod load;
 mod report;
 mod rescue;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::anyhow;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
 use ledger::{
     Currency, Dataset, ImportId, Outcome, Run,
     outcome::RunResult,
@@ -63,16 +63,15 @@ enum Command {
 }
 
 #[derive(Args, Debug)]
-#[group(id = "right", required = true, multiple = false, args = ["dataset", "reader"])]
 struct GrantArgs {
     /// The role, which must exist.
     #[arg(long, env = "TAKINGS_ROLE")]
     role: String,
     /// The dataset that it may load into; made where it is new.
-    #[arg(long, env = "TAKINGS_DATASET")]
+    #[arg(long, env = "TAKINGS_DATASET", required_unless_present = "reader")]
     dataset: Option<Dataset>,
     /// It may read all figures, as the API does.
-    #[arg(long, env = "TAKINGS_READER")]
+    #[arg(long, env = "TAKINGS_READER", value_parser = FalseyValueParser::new())]
     reader: bool,
 }
 
@@ -135,6 +134,11 @@ impl DatabaseArgs {
     }
 }
 
+/// Says goodbye to the database, which logs it otherwise, but waits for nothing that hangs.
+async fn hang_up(ledger: &Ledger) {
+    let _ = tokio::time::timeout(Duration::from_secs(1), ledger.close()).await;
+}
+
 async fn migrate(database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
     let applied = Ledger::migrate(&database.url()?).await?;
     Ok(serde_json::json!({ "migrationsApplied": applied }))
@@ -143,10 +147,13 @@ async fn migrate(database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
 impl GrantArgs {
     async fn grant(&self, database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
         let ledger = database.ledger()?;
-        match &self.dataset {
-            Some(dataset) => ledger.grant_importer(&self.role, dataset).await?,
-            None => ledger.grant_reader(&self.role).await?,
+        if let Some(dataset) = &self.dataset {
+            ledger.grant_importer(&self.role, dataset).await?;
         }
+        if self.reader {
+            ledger.grant_reader(&self.role).await?;
+        }
+        hang_up(&ledger).await;
         let (role, dataset) = (&self.role, &self.dataset);
         Ok(serde_json::json!({ "role": role, "dataset": dataset, "reader": self.reader }))
     }
@@ -156,6 +163,7 @@ impl RevertArgs {
     async fn revert(&self, database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
         let ledger = database.ledger()?;
         let reverted = ledger.revert(self.import_id, &self.reason, &self.requested_by).await?;
+        hang_up(&ledger).await;
         Ok(serde_json::to_value(reverted)?)
     }
 }
@@ -163,7 +171,10 @@ impl RevertArgs {
 impl SettleArgs {
     async fn settle(&self, database: &DatabaseArgs, cancel: &CancellationToken) -> Outcome {
         let settled = stopped_by(cancel, async {
-            Ok(database.ledger()?.settle(self.import_id, self.run, &self.dataset).await?)
+            let ledger = database.ledger()?;
+            let outcome = ledger.settle(self.import_id, self.run, &self.dataset).await?;
+            hang_up(&ledger).await;
+            Ok(outcome)
         });
         settled.await.unwrap_or_else(|error| {
             let identity = (self.import_id, self.run);
@@ -231,6 +242,16 @@ mod tests {
             let is_url = ["database_url", "url"].contains(&argument.get_id().as_str());
             assert!(!is_url || argument.is_hide_env_values_set(), "{argument}");
         }
+    }
+
+    #[test]
+    fn a_grant_is_of_a_dataset_or_of_reading_or_of_both() {
+        let grant = ["takings-importer", "grant", "--role", "shop"];
+        let parse = |more: &[&str]| Cli::try_parse_from([&grant[..], more].concat());
+        assert!(parse(&["--dataset", "pier"]).is_ok());
+        assert!(parse(&["--reader"]).is_ok());
+        assert!(parse(&["--dataset", "pier", "--reader"]).is_ok());
+        assert!(parse(&[]).is_err());
     }
 
     #[test]

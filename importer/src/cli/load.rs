@@ -6,7 +6,7 @@ use clap::{Args, builder::FalseyValueParser};
 use ledger::{Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run};
 use tokio_util::sync::CancellationToken;
 
-use super::{DatabaseArgs, failed};
+use super::{DatabaseArgs, failed, hang_up};
 use crate::{
     HttpSettings, LoadRequest, NetworkRules, Source,
     decompress::Limits,
@@ -16,10 +16,9 @@ use crate::{
 
 /// What to load, from where, and how.
 #[derive(Args, Debug)]
-#[group(id = "from", required = true, multiple = false, args = ["file", "url"])]
 pub struct LoadArgs {
     /// A file: CSV, plain or gzip.
-    #[arg(long, env = "TAKINGS_FILE")]
+    #[arg(long, env = "TAKINGS_FILE", required_unless_present = "url", conflicts_with = "url")]
     file: Option<PathBuf>,
     /// The folder beneath which the file must lie. Not given: it may lie anywhere.
     #[arg(long, env = "TAKINGS_ROOT", requires = "file")]
@@ -105,7 +104,11 @@ impl LoadArgs {
         let request = self.request();
         let identity = (request.import_id, request.run);
         match database.ledger() {
-            Ok(ledger) => crate::load(&ledger, request, self.source(), cancel).await,
+            Ok(ledger) => {
+                let outcome = crate::load(&ledger, request, self.source(), cancel).await;
+                hang_up(&ledger).await;
+                outcome
+            }
             Err(error) => failed(identity, (self.dataset, self.currency), &error.into()),
         }
     }

@@ -26,15 +26,16 @@ impl Report {
     }
 
     pub(super) fn outcome(&self, outcome: &Outcome) -> ExitCode {
-        let Outcome { import_id, run, result, reason, message, .. } = outcome;
-        let (result_word, reason) = (result.as_str(), reason.as_str());
-        if result.exit_code() == 0 {
-            tracing::info!(%import_id, run = run.0, result = result_word, reason, "{message}");
+        let Outcome { import_id, run, message, .. } = outcome;
+        let (result, reason) = (outcome.result.as_str(), outcome.reason.as_str());
+        let peak_memory_bytes = peak_memory_bytes();
+        if outcome.result.exit_code() == 0 {
+            tracing::info!(%import_id, run = run.0, result, reason, peak_memory_bytes, "{message}");
         } else {
-            tracing::error!(%import_id, run = run.0, result = result_word, reason, "{message}");
+            tracing::error!(%import_id, run = run.0, result, reason, peak_memory_bytes, "{message}");
         }
         self.write(&outcome.to_json());
-        ExitCode::from(result.exit_code())
+        ExitCode::from(outcome.result.exit_code())
     }
 
     pub(super) fn document(&self, document: &serde_json::Value) -> ExitCode {
@@ -63,4 +64,12 @@ impl Report {
             tracing::warn!("the outcome can't be written to {}: {error}", path.display());
         }
     }
+}
+
+/// The most memory that this process had at once, where the system tells.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
 }

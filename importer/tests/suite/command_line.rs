@@ -1,1 +1,147 @@
-//! command_line
+//! The real program, as a Job or a person at a laptop runs it.
+
+use std::process::Output;
+
+use ledger::{
+    ImportId, Outcome,
+    outcome::{MAX_BYTES, Reason, RunResult},
+};
+
+use crate::support::*;
+
+const FILE: &str = "Sale Date,Sale ID,Item name,Item Total\n3/1/2025,1,Water,1.5\n";
+
+async fn run(shop: &Shop, arguments: &[&str]) -> Output {
+    shop.program(arguments).output().await.unwrap()
+}
+
+/// The outcome on standard output: exactly one line.
+fn outcome(output: &Output) -> Outcome {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    assert_eq!((text.lines().count(), text.ends_with('\n')), (1, true), "{output:?}");
+    assert!(text.len() <= MAX_BYTES + 1);
+    let outcome: Outcome = serde_json::from_str(text).unwrap();
+    assert_eq!(output.status.code(), Some(outcome.result.exit_code().into()), "{output:?}");
+    outcome
+}
+
+fn document(output: &Output) -> serde_json::Value {
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_file_loaded_by_hand_is_published_once() {
+    let shop = Shop::open().await;
+    let path = shop.write("march.csv", FILE);
+    let last_words = shop.write("termination-log", "");
+    let load = ["load", "--file", path.to_str().unwrap()];
+    let first =
+        run(&shop, &[&load[..], &["--termination-log", last_words.to_str().unwrap()]].concat())
+            .await;
+    assert_published(&outcome(&first), 1, 0);
+    let said = std::fs::read_to_string(last_words).unwrap();
+    assert_eq!(serde_json::from_str::<Outcome>(&said).unwrap(), outcome(&first));
+    let again = outcome(&run(&shop, &load).await);
+    assert_ended(&again, RunResult::AlreadyLoaded, Reason::AlreadyLoaded);
+    assert_eq!(shop.revenue().await, "1.5");
+}
+
+#[tokio::test]
+async fn log_lines_are_json_on_standard_error_and_hold_no_password() {
+    let shop = Shop::open().await;
+    let path = shop.write("march.csv", FILE);
+    let output =
+        run(&shop, &["load", "--file", path.to_str().unwrap(), "--log-level", "debug"]).await;
+    let password = shop.database.url.split([':', '@']).nth(2).unwrap().to_owned();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.lines().count() > 0);
+    for line in text.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+        assert!(!line.contains(&password), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn input_that_can_not_be_loaded_exits_with_2_and_a_missing_database_with_1() {
+    let shop = Shop::open().await;
+    let refused = outcome(&run(&shop, &["load", "--file", "/nonexistent.csv"]).await);
+    assert_ended(&refused, RunResult::Refused, Reason::SourceNotFound);
+    let url = "postgres://u:s3cret@127.0.0.1:1/x";
+    let path = shop.write("march.csv", FILE);
+    let fault =
+        run(&shop, &["load", "--file", path.to_str().unwrap(), "--database-url", url]).await;
+    assert_ended(&outcome(&fault), RunResult::Fault, Reason::DatabaseUnavailable);
+    assert!(!format!("{fault:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn settings_come_from_the_environment_as_well() {
+    let shop = Shop::open().await;
+    let text = "Day;Receipt;Paid\n1.3.2025;7;1.5\nx;7;1.5\n";
+    shop.write("march.csv", text);
+    let mut command = shop.program(&["load"]);
+    command
+        .env("TAKINGS_ROOT", &shop.folder)
+        .env("TAKINGS_FILE", "march.csv")
+        .env("TAKINGS_DATASET", "pier")
+        .env("TAKINGS_CURRENCY", "EUR")
+        .env("TAKINGS_DELIMITER", ";")
+        .env("TAKINGS_DATE_ORDER", "day-first")
+        .env("TAKINGS_COLUMNS", "saleDate=Day\norderId=Receipt\ntotal=Paid")
+        .env("TAKINGS_MAX_REJECTED", "50%")
+        .env("TAKINGS_REQUESTED_BY", "shop/march")
+        .env("TAKINGS_RUN", "3");
+    let outcome = outcome(&command.output().await.unwrap());
+    assert_published(&outcome, 1, 0);
+    assert_eq!((outcome.dataset.as_str(), outcome.currency.as_str()), ("pier", "EUR"));
+    assert_eq!((outcome.run.0, outcome.first_sale_date), (3, Some(jiff::civil::date(2025, 3, 1))));
+    let recorded = shop.sql("SELECT requested_by, filename FROM takings.imported_file");
+    assert_eq!(recorded, "shop/march|march.csv");
+}
+
+#[tokio::test]
+async fn arguments_that_can_not_be_right_are_the_outcome_of_the_run() {
+    let shop = Shop::open().await;
+    let id = ImportId::random().to_string();
+    let load = ["load", "--file", "x", "--import-id", &id, "--run", "2"];
+    let output = run(&shop, &[&load[..], &["--on-overlap", "merge"]].concat()).await;
+    let outcome = outcome(&output);
+    assert_ended(&outcome, RunResult::Refused, Reason::InvalidArgument);
+    assert_eq!((outcome.import_id.to_string(), outcome.run.0), (id, 2));
+    let nameless = run(&shop, &["load", "--file", "x", "--on-overlap", "merge"]).await;
+    assert_eq!((nameless.status.code(), nameless.stdout.len()), (Some(2), 0));
+    assert!(run(&shop, &["--help"]).await.status.success());
+}
+
+#[tokio::test]
+async fn a_database_is_migrated_granted_settled_and_reverted() {
+    let shop = Shop::open().await;
+    assert_eq!(document(&run(&shop, &["migrate"]).await)["migrationsApplied"], 0);
+    let unknown = run(&shop, &["grant", "--role", "nobody", "--dataset", "pier"]).await;
+    assert!(String::from_utf8_lossy(&unknown.stdout).contains("CREATE ROLE"), "{unknown:?}");
+    let granted = run(&shop, &["grant", "--role", "takings_importer", "--reader"]).await;
+    assert_eq!(document(&granted)["reader"], true);
+    shop.sql("REVOKE takings_api FROM takings_importer");
+
+    let path = shop.write("march.csv", FILE);
+    let id = ImportId::random().to_string();
+    let import = ["--import-id", &id];
+    let loaded =
+        run(&shop, &[&["load", "--file", path.to_str().unwrap()], &import[..]].concat()).await;
+    let settled = run(&shop, &[&["settle", "--run", "1"], &import[..]].concat()).await;
+    assert_eq!(outcome(&settled), outcome(&loaded));
+    let abandoned = outcome(&run(&shop, &[&["settle", "--run", "2"], &import[..]].concat()).await);
+    assert_ended(&abandoned, RunResult::Abandoned, Reason::Abandoned);
+    let late = [&["load", "--run", "2", "--file", path.to_str().unwrap()], &import[..]].concat();
+    assert_eq!(outcome(&run(&shop, &late).await), abandoned, "an abandoned run stays so");
+
+    let revert = [&["revert", "--reason", "wrong month"], &import[..]].concat();
+    let reverted = document(&run(&shop, &revert).await);
+    assert_eq!((&reverted["lines"], &reverted["reason"]), (&1.into(), &"wrong month".into()));
+    assert_eq!(shop.revenue().await, "0");
+    let nothing =
+        run(&shop, &["revert", "--reason", "x", "--import-id", &ImportId::random().to_string()])
+            .await;
+    assert_eq!(nothing.status.code(), Some(2), "{nothing:?}");
+}
