@@ -33,8 +33,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Start and build all that tests stand on, so that they need not wait for it
+    Setup,
     /// Stop everything that was started: cluster, API server, PostgreSQL
     Down,
+    /// Stop everything and remove its data; the tools stay
+    Clean,
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,7 +71,9 @@ fn act(chore: &Chore) -> Result<()> {
         Chore::Images => print_images(),
         Chore::Tools => tools::ensure_all(),
         Chore::Generate { check } => generate::generate(*check),
+        Chore::Setup => setup(),
         Chore::Down => down(),
+        Chore::Clean => down().and_then(|()| postgres::remove_all()),
     }
 }
 
@@ -92,6 +98,13 @@ fn print_environment() -> Result<()> {
 fn print_images() -> Result<()> {
     let images = images::build_all()?;
     println!("{}\n{}\n{}", images.operator, images.importer, images.api);
+    Ok(())
+}
+
+fn setup() -> Result<()> {
+    run::prepare()?;
+    postgres::Server::shared()?;
+    apiserver::ApiServer::shared()?;
     Ok(())
 }
 

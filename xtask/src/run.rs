@@ -34,6 +34,11 @@ pub(crate) fn run(whither: Where) -> Result<()> {
     show(&place, start)
 }
 
+/// Brings up what this machine can have ready before anything is installed.
+pub(crate) fn prepare() -> Result<()> {
+    Place::prepare(Where::Local).map(drop)
+}
+
 /// A path of the repository.
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)

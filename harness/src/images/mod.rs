@@ -8,14 +8,11 @@ mod base;
 pub(crate) mod buildah;
 mod programs;
 
+pub use programs::{Program, Programs};
+
 use crate::{cache, cluster::Cluster, progress};
 use anyhow::Result;
-use programs::Program;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 /// The images' full names with their tags.
 #[derive(Clone, Debug)]
@@ -28,23 +25,22 @@ pub struct Images {
     pub api: String,
 }
 
-/// Compiles the programs, with the points at which tests kill them.
-pub fn compile() -> Result<()> {
-    programs::compile().map(drop)
-}
-
-/// Compiles the programs and tells where `takings-NAME` is.
-pub fn program(name: &str) -> Result<PathBuf> {
-    programs::find(&programs::compile()?, name).map(|program| program.path.clone())
-}
-
 /// Builds all images from the binaries in the target folder and makes them known to the cluster.
 pub fn build_all() -> Result<Images> {
-    let programs = programs::compile()?;
-    let cluster = Cluster::shared()?;
-    let _lock = cache::lock("images")?;
-    let image = |name| build(&cluster, programs::find(&programs, name)?, name);
-    Ok(Images { operator: image("operator")?, importer: image("importer")?, api: image("api")? })
+    Programs::compile()?.images(&Cluster::shared()?)
+}
+
+impl Programs {
+    /// Builds their images and makes them known to the cluster.
+    pub fn images(&self, cluster: &Cluster) -> Result<Images> {
+        let _lock = cache::lock("images")?;
+        let image = |name| build(cluster, self.find(name)?, name);
+        Ok(Images {
+            operator: image("operator")?,
+            importer: image("importer")?,
+            api: image("api")?,
+        })
+    }
 }
 
 fn build(cluster: &Cluster, program: &Program, target: &str) -> Result<String> {

@@ -1,7 +1,7 @@
 //! The workspace's own programs, as cargo builds them.
 
 use crate::program;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::{
     env,
@@ -15,18 +15,41 @@ const TOLD: [&str; 6] =
 
 /// A program that was built.
 #[derive(Debug)]
-pub(super) struct Program {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
+pub struct Program {
+    /// Such as `takings-api`.
+    pub name: String,
+    /// The binary.
+    pub path: PathBuf,
 }
+
+/// All of them.
+#[derive(Debug)]
+pub struct Programs(Vec<Program>);
 
 /// The workspace's folder.
 pub(super) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Builds all programs, as `cargo test --workspace` builds them, so that nothing is built twice.
-pub(super) fn compile() -> Result<Vec<Program>> {
+impl Programs {
+    /// Builds them as `cargo test --workspace` does, so that nothing is built twice, and with the
+    /// points at which tests kill them.
+    pub fn compile() -> Result<Self> {
+        let output = cargo()?.stderr(Stdio::inherit()).output().context("can't start cargo")?;
+        ensure!(output.status.success(), "cargo build ended with {}", output.status);
+        let messages = String::from_utf8(output.stdout)?;
+        Ok(Self(messages.lines().filter_map(built).collect()))
+    }
+
+    /// The program `takings-NAME`.
+    pub fn find(&self, name: &str) -> Result<&Program> {
+        let name = format!("takings-{name}");
+        let found = self.0.iter().find(|program| program.name == name);
+        found.with_context(|| format!("cargo built no {name}"))
+    }
+}
+
+fn cargo() -> Result<Command> {
     let mut cargo = Command::new(program::find("cargo").context(
         "Rust is missing: install it from https://rustup.rs; rust-toolchain.toml has the version",
     )?);
@@ -41,17 +64,7 @@ pub(super) fn compile() -> Result<Vec<Program>> {
             cargo.env_remove(name);
         }
     }
-    let output = cargo.stderr(Stdio::inherit()).output().context("can't start cargo")?;
-    anyhow::ensure!(output.status.success(), "cargo build ended with {}", output.status);
-    let messages = String::from_utf8(output.stdout)?;
-    Ok(messages.lines().filter_map(built).collect())
-}
-
-/// The program of `takings-NAME`.
-pub(super) fn find<'a>(programs: &'a [Program], name: &str) -> Result<&'a Program> {
-    let name = format!("takings-{name}");
-    let found = programs.iter().find(|program| program.name == name);
-    found.with_context(|| format!("cargo built no {name}"))
+    Ok(cargo)
 }
 
 fn built(message: &str) -> Option<Program> {

@@ -204,9 +204,10 @@ pub fn stop_all() -> Result<()> {
     Ok(())
 }
 
-/// Stops the server of that name, if there is one.
-pub fn stop_named(name: &str) -> Result<()> {
-    stop(&files::base()?.join(name))
+/// Removes every server of this cache with its data.
+pub fn remove_all() -> Result<()> {
+    stop_all()?;
+    Ok(fs::remove_dir_all(files::base()?)?)
 }
 
 /// SIGINT is PostgreSQL's "fast shutdown".

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use harness::{
     cluster::{self, Cluster},
-    images::{self, Images},
+    images::{Images, Programs},
     postgres::Server,
     program, progress, tools,
 };
@@ -81,17 +81,18 @@ impl Place {
 
 fn local() -> Result<Place> {
     // Go and cargo each wait for disk and linker now and then: together they take less time.
-    let cluster = thread::scope(|scope| -> Result<Cluster> {
-        let compiled = scope.spawn(|| progress::during("Compile the programs", images::compile));
+    let (cluster, programs) = thread::scope(|scope| -> Result<(Cluster, Programs)> {
+        let compile = || progress::during("Compile the programs", Programs::compile);
+        let compiling = scope.spawn(compile);
         let cluster = cluster::up()?;
         tools::ensure(&["helm"])?;
-        match compiled.join() {
-            Ok(compiled) => compiled.map(|()| cluster),
+        match compiling.join() {
+            Ok(programs) => Ok((cluster, programs?)),
             Err(_) => bail!("compiling ended in a panic"),
         }
     })?;
     Ok(Place {
-        images: Some(images::build_all()?),
+        images: Some(programs.images(&cluster)?),
         database: Database::Host(Server::kept("run", &cluster.host_address())?),
         kubectl: tools::path("kubectl")?,
         helm: tools::path("helm")?,

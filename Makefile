@@ -1,0 +1,41 @@
+# Bare `make` lists the targets. The work is in xtask/ (`cargo xtask --help`).
+cargo = $(if $(shell command -v cargo),cargo,$(error Rust is missing: install it from https://rustup.rs))
+everything = --workspace --features importer/failpoints,operator/failpoints
+
+.DEFAULT_GOAL := help
+.PHONY: help run stop test fmt lint generate check-generated chart bench images tools \
+        cluster-up cluster-down cluster-status clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Bring Takings up on a local cluster and import a file (CLUSTER=local|kind|current)
+	@$(cargo) xtask run
+stop: ## Stop all that was started; the database's data stays
+	@$(cargo) xtask down
+test: ## Test everything, with a real PostgreSQL, API server and cluster
+	$(cargo) xtask setup && cargo test $(everything)
+fmt: ## Format the code
+	$(cargo) fmt --all
+lint: ## Check format and lints, warnings denied
+	$(cargo) fmt --all --check && cargo clippy $(everything) --all-targets -- --deny warnings
+generate: ## Write what is generated: the CRDs and the chart's copy
+	@$(cargo) xtask generate
+check-generated: ## Fail where generated files are not up to date
+	@$(cargo) xtask generate --check
+chart: ## Check the chart: helm lint, kubeconform, a real API server
+	$(cargo) test $(everything) --package e2e --test chart
+bench: ## Measure imports and answers, each as a ratio against a peer
+	$(cargo) build --release --bins && cargo run --release --package bench -- import && cargo run --release --package bench -- api
+images: ## Build the programs' images and load them into the cluster
+	@$(cargo) xtask images
+tools: ## Build Kubernetes and the other tools into the cache
+	@$(cargo) xtask tools
+cluster-up: ## Start the local cluster
+	@$(cargo) xtask cluster up
+cluster-down: ## End the local cluster
+	@$(cargo) xtask cluster down
+cluster-status: ## Say what of the local cluster runs
+	@$(cargo) xtask cluster status
+clean: ## Stop all, and remove data and builds; the cache of tools stays
+	@$(cargo) xtask clean && cargo clean
