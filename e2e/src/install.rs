@@ -21,7 +21,7 @@ const LOGINS: [(&str, &str, &str); 3] = [
 ];
 
 pub(crate) fn takings() -> Result<Takings> {
-    let lock = cache::lock("e2e")?;
+    let lock = cache::lock("release")?;
     let cluster = Cluster::shared()?;
     let images = images::build_all()?;
     let server = Server::kept("e2e", &cluster.host_address())?;

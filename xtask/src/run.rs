@@ -7,7 +7,7 @@ mod release;
 pub(crate) use place::Where;
 
 use anyhow::{Context, Result, bail};
-use harness::progress;
+use harness::{cache, progress};
 use place::Place;
 use serde_json::Value;
 use std::{
@@ -24,6 +24,8 @@ const QUESTION: &str = "/api/metrics/revenue/?start=2025-03-01&end=2025-03-31";
 pub(crate) fn run(whither: Where) -> Result<()> {
     let start = Instant::now();
     let place = Place::prepare(whither)?;
+    // The end-to-end tests take the release's place: one of both at a time.
+    let _lock = cache::lock("release")?;
     progress::during("Set up the database", || database::create(&place))?;
     progress::during("Install Takings", || release::install(&place))?;
     progress::during("Let the logins in, wait for the API", || {
