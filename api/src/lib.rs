@@ -27,5 +27,6 @@ mod routes;
 pub mod run;
 mod serve;
 pub mod settings;
+mod settle;
 mod state;
 mod uploads;

@@ -199,3 +199,32 @@ fn database_sentence(error: &LedgerError) -> &'static str {
         "Something went wrong that should not have; the log says more under this request's id."
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// Each `(status, "code"` of the sources.
+    fn codes() -> Vec<(&'static str, &'static str)> {
+        let sources = [include_str!("problem.rs"), include_str!("form.rs")];
+        let openings = sources.into_iter().flat_map(|source| source.split('(')).skip(1);
+        let pair = |opening: &'static str| {
+            let (status, rest) = opening.split_once(", \"")?;
+            let is_status = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+            is_status.then_some((status, rest.split_once('"')?.0))
+        };
+        openings.filter_map(pair).collect()
+    }
+
+    #[test]
+    fn each_problem_is_documented_with_its_status() {
+        assert!(codes().len() > 25, "{:?}", codes());
+        for (status, code) in codes() {
+            let row = include_str!("../README.md")
+                .lines()
+                .find(|line| line.starts_with('|') && line.contains(&format!("`{code}`")));
+            assert!(
+                row.is_some_and(|row| row.contains(&format!("| {status} |"))),
+                "{status} {code}"
+            );
+        }
+    }
+}

@@ -15,16 +15,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
-use crate::{form::FormLimits, metrics::Metrics, problem::Problem};
+use crate::{form::FormLimits, metrics::Metrics, problem::Problem, settle::settle};
 
 /// Who asked for a run that came by way of the API.
 const REQUESTED_BY: &str = "api";
-
-/// How long to wait for the end of a run whose load failed.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Said of a run that could not be settled: `takings-importer settle` ends it.
-const UNSETTLED: &str = "the run is left without an end; settle it by hand";
 
 /// Where files are loaded.
 #[derive(Clone)]
@@ -91,20 +85,13 @@ impl Uploads {
         policy: &Policy,
         request_id: &str,
     ) -> Result<Outcome, Problem> {
-        let request = policy.request(request_id);
-        let (import_id, run, dataset) = (request.import_id, request.run, request.dataset.clone());
-        let mut outcome = self.load_in_time(request, source).await;
+        // A load that can't begin leaves nothing to settle.
+        self.ledger.ping().await?;
+        let mut outcome = self.load_in_time(policy.request(request_id), source).await;
         if outcome.result == RunResult::Fault {
-            let reason = outcome.reason.as_str();
+            let (import_id, reason) = (outcome.import_id, outcome.reason.as_str());
             tracing::warn!(%import_id, reason, cause = outcome.message, "the load failed");
-            // Nobody tries this run again: it ends here, or turns out to have been published.
-            let settling = self.ledger.settle(import_id, run, &dataset);
-            match tokio::time::timeout(SETTLE_TIMEOUT, settling).await {
-                Ok(Ok(settled)) if settled.result == RunResult::Abandoned => {}
-                Ok(Ok(settled)) => outcome = settled,
-                Ok(Err(error)) => tracing::warn!(%import_id, %error, "{UNSETTLED}"),
-                Err(_) => tracing::warn!(%import_id, "{UNSETTLED}"),
-            }
+            outcome = settle(&self.ledger, outcome).await;
         }
         self.observe(&outcome);
         match outcome.result {

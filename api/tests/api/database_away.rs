@@ -1,8 +1,11 @@
 //! A database that goes away and comes back, with no restart of the program.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
-use crate::support::{Proxy, SAMPLE, Start, TestApi, eventually};
+use crate::support::{Answer, Proxy, Request, SAMPLE, Start, TestApi, connect, eventually, part};
 
 const REVENUE: &str = "/api/metrics/revenue/?start=3/1/2025&end=3/2/2025";
 /// Far more than the program's own limits in these tests, far less than for ever.
@@ -115,4 +118,25 @@ fn a_program_that_starts_before_its_database_becomes_ready_by_itself() {
     proxy.open();
     eventually(|| (api.ask_admin("/readyz").status == 200).then_some(()));
     assert_eq!(api.get(REVENUE).status, 200);
+}
+
+#[test]
+fn an_upload_that_loses_its_database_fails_and_its_run_is_ended_later() {
+    let (start, proxy) = Start::behind_a_proxy();
+    let api = start.flag("database-acquire-timeout", "1").start();
+    let lines = "3/1/2025,7,1\n".repeat(100_000);
+    let file = format!("Sale Date,Sale ID,Item Total\n{lines}");
+    let request = Request::post("/api/import-sales/").header("Connection", "close");
+    let request = request.form(&[part("march.csv", file.as_bytes())]).bytes();
+    let (begin, end) = request.split_at(request.len() - 20);
+    let mut stream = connect(api.address);
+    stream.write_all(begin).unwrap();
+    eventually(|| (api.sales_and_open_runs() == "0 1").then_some(()));
+    proxy.cut();
+    stream.write_all(end).unwrap();
+    let answer = Answer::read(&mut stream);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")), "{answer:?}");
+    proxy.open();
+    eventually(|| (api.sales_and_open_runs() == "0 0").then_some(()));
+    assert_eq!(api.sql("SELECT status FROM takings.imported_file"), "Abandoned");
 }
