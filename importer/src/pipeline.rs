@@ -23,6 +23,8 @@ use crate::{
 
 /// Chunks that wait between reading and loading.
 const CHUNKS_AHEAD: usize = 2;
+/// A log line tells how far a load is each time it has read so many lines more.
+const PROGRESS_LINES: u64 = 1_000_000;
 
 /// What to load, and how.
 #[derive(Clone, Debug)]
@@ -103,6 +105,12 @@ async fn run(
         Begun::Ended(outcome) => return Ok(outcome),
         Begun::Open(run) => run,
     };
+    tracing::info!(
+        import_id = %request.import_id,
+        run = request.run.0,
+        dataset = %request.dataset,
+        "loading {source}"
+    );
     hit("after-begin").await;
     let mut tally = Tally::default();
     match publish(ledger, &run, &request, source, cancel, &mut tally).await {
@@ -156,7 +164,12 @@ async fn copy(
 ) -> Result<Option<Load>, LoadError> {
     let mut load = None;
     while let Some(chunk) = chunks.recv().await {
+        let before = tally.lines_read();
         tally.add(&chunk);
+        if tally.lines_read() / PROGRESS_LINES > before / PROGRESS_LINES {
+            let import_id = run.request.import_id;
+            tracing::info!(%import_id, lines_read = tally.lines_read(), "still loading");
+        }
         if tally.is_hopeless(max_rejected) {
             load = None;
             continue;
@@ -166,7 +179,6 @@ async fn copy(
             None => load.insert(ledger.load(run).await?),
         };
         load.write(&chunk.sales, &chunk.rejects).await?;
-        tracing::debug!(lines = tally.lines_read(), "lines are in the database, not yet visible");
         hit("mid-copy").await;
     }
     Ok(load)

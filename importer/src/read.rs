@@ -88,6 +88,9 @@ impl Filling {
 }
 
 #[cfg(test)]
+mod traps;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

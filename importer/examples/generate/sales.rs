@@ -13,52 +13,52 @@ use std::{
 use jiff::{ToSpan, civil::Date};
 
 /// The columns of the sales report.
-pub const HEADER: &str = "Sale Date,Client ID,Sale ID,Item name,Batch #,Sales Notes,Location,\
+pub(crate) const HEADER: &str = "Sale Date,Client ID,Sale ID,Item name,Batch #,Sales Notes,Location,\
     Notes,Color,Size,Item price (excluding tax),Quantity,Subtotal (excluding tax),Discount %,\
     Discount amount,Tax,Item Total,Total Paid w/ Payment Method,Payment Method";
 
 /// What to make.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// How many lines, the header apart.
-    pub lines: u64,
+    pub(crate) lines: u64,
     /// Other seeds give other sales.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// The day of the first sale.
-    pub first_day: Date,
+    pub(crate) first_day: Date,
     /// Over how many days the sales are spread.
-    pub days: u64,
+    pub(crate) days: u64,
     /// The first order's id; the next ones count up.
-    pub first_order: u64,
+    pub(crate) first_order: u64,
     /// What ends a line.
-    pub line_end: &'static str,
+    pub(crate) line_end: &'static str,
 }
 
 /// What a file's totals must be.
 #[derive(Clone, Debug, Default)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// Lines, the header apart.
-    pub lines: u64,
+    pub(crate) lines: u64,
     /// Distinct orders.
-    pub orders: u64,
+    pub(crate) orders: u64,
     /// By day.
-    pub days: BTreeMap<Date, Day>,
+    pub(crate) days: BTreeMap<Date, Day>,
 }
 
 /// One day's totals.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Day {
+pub(crate) struct Day {
     /// Revenue in thousandths.
-    pub mills: i128,
+    pub(crate) mills: i128,
     /// Lines.
-    pub lines: u64,
+    pub(crate) lines: u64,
     /// Distinct orders.
-    pub orders: u64,
+    pub(crate) orders: u64,
 }
 
 impl Shape {
     /// So many lines over a year.
-    pub fn of(lines: u64) -> Self {
+    pub(crate) fn of(lines: u64) -> Self {
         let first_day = jiff::civil::date(2024, 1, 1);
         Self { lines, seed: 1, first_day, days: 366, first_order: 7_000, line_end: "\n" }
     }
@@ -66,13 +66,13 @@ impl Shape {
 
 impl Expected {
     /// The whole revenue in thousandths.
-    pub fn mills(&self) -> i128 {
+    pub(crate) fn mills(&self) -> i128 {
         self.days.values().map(|day| day.mills).sum()
     }
 }
 
 /// Thousandths as a decimal without trailing zeros.
-pub fn amount(mills: i128) -> String {
+pub(crate) fn amount(mills: i128) -> String {
     let sign = if mills < 0 { "-" } else { "" };
     let (whole, rest) = (mills.unsigned_abs() / 1000, mills.unsigned_abs() % 1000);
     let text = format!("{sign}{whole}.{rest:03}");
@@ -80,7 +80,7 @@ pub fn amount(mills: i128) -> String {
 }
 
 /// Writes a file and returns what its totals must be.
-pub fn write(out: &mut impl Write, shape: &Shape) -> io::Result<Expected> {
+pub(crate) fn write(out: &mut impl Write, shape: &Shape) -> io::Result<Expected> {
     let mut writer = Writer {
         out,
         shape,

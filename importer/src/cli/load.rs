@@ -17,7 +17,7 @@ use crate::{
 /// What to load, from where, and how.
 #[derive(Args, Debug)]
 pub struct LoadArgs {
-    /// A file: CSV, plain or gzip.
+    /// A file: CSV, plain or gzip. Beneath the root, if there is one.
     #[arg(long, env = "TAKINGS_FILE", required_unless_present = "url", conflicts_with = "url")]
     file: Option<PathBuf>,
     /// The folder beneath which the file must lie. Not given: it may lie anywhere.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 const LINES: u64 = 20_000;
-const KILLS: u64 = 24;
+const KILLS: u32 = 24;
 
 /// The n-th file: other orders than all the others, some of its days the same.
 fn nth_file(shop: &Shop, n: u64, all: &mut Expected) -> std::path::PathBuf {
@@ -52,10 +52,10 @@ async fn killed_at_any_time_and_started_again_every_sale_counts_once() {
     let whole = started.elapsed();
     let mut killed = 0;
     for n in 0..KILLS {
-        let path = nth_file(&shop, n + 2, &mut all);
+        let path = nth_file(&shop, u64::from(n) + 2, &mut all);
         let import = ImportId::random();
         let mut child = load(&shop, &path, import).spawn().unwrap();
-        let at = whole.mul_f64((n as f64 + 0.5) / KILLS as f64);
+        let at = whole * (2 * n + 1) / (2 * KILLS);
         if tokio::time::timeout(at, child.wait()).await.is_err() {
             child.kill().await.unwrap();
             killed += 1;
@@ -63,7 +63,7 @@ async fn killed_at_any_time_and_started_again_every_sale_counts_once() {
         let again = load(&shop, &path, import).output().await.unwrap();
         assert_published(&outcome(&again), LINES, 0);
         let lines = shop.sql("SELECT sum(line_count) FROM takings.daily_revenue");
-        assert_eq!(lines, (LINES * (n + 2)).to_string());
+        assert_eq!(lines, (LINES * (u64::from(n) + 2)).to_string());
     }
     eprintln!("{killed} of {KILLS} were killed before their end");
     shop.assert_holds(&all).await;

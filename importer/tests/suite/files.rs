@@ -72,3 +72,25 @@ async fn what_is_no_regular_file_is_refused_without_waiting() {
         assert!(outcome.message.contains("not a regular file"), "{}", outcome.message);
     }
 }
+
+#[tokio::test]
+async fn a_file_that_another_user_may_not_read_is_told_with_uid_and_mode() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not root: nobody else can be");
+        return;
+    }
+    let shop = Shop::open().await;
+    // A copy, since the build's folder may be closed to others.
+    let program = shop.folder.join("takings-importer");
+    std::fs::copy(env!("CARGO_BIN_EXE_takings-importer"), &program).unwrap();
+    let path = shop.write("march.csv", HEADER);
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    let mut command = tokio::process::Command::new(&program);
+    command.args(["load", "--file", "march.csv", "--root"]).arg(&shop.folder);
+    command.env("DATABASE_URL", &shop.database.url).uid(65532).gid(65532);
+    let output = command.output().await.unwrap();
+    let outcome: ledger::Outcome = serde_json::from_slice(&output.stdout).unwrap();
+    assert_ended(&outcome, RunResult::Refused, Reason::SourceForbidden);
+    let says = "by uid 65532: its mode is 0640, its owner 0:0";
+    assert!(outcome.message.contains(says), "{}", outcome.message);
+}

@@ -1,5 +1,11 @@
 //! The importer against a real PostgreSQL, a real HTTP server and as a real process.
-#![allow(missing_docs, unreachable_pub, reason = "tests")]
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "tests"
+)]
 
 #[path = "../../examples/generate/sales.rs"]
 mod sales;
@@ -10,6 +16,7 @@ mod crash;
 mod datasets;
 mod files;
 mod http;
+mod https;
 mod memory;
 mod overlaps;
 mod totals;

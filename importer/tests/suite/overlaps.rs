@@ -137,3 +137,28 @@ async fn a_run_that_ended_is_answered_without_opening_its_source() {
     assert_published(&shop.load(request, upload("")).await, 3, 0);
     assert_eq!(shop.revenue().await, "6.5");
 }
+
+#[tokio::test]
+async fn two_importers_with_the_same_file_at_the_same_moment_add_it_once() {
+    let shop = Shop::open().await;
+    let (path, expected) = shop.write_generated("sales.csv", &Shape::of(10_000));
+    let same_run = request();
+    let (one, two, three) = tokio::join!(
+        shop.load(same_run.clone(), file(&path)),
+        shop.load(same_run, file(&path)),
+        shop.load(request(), file(&path)),
+    );
+    let all = [one, two, three];
+    let imported: u64 = all
+        .iter()
+        .filter(|outcome| outcome.result == RunResult::Published)
+        .map(|outcome| outcome.lines_imported)
+        .max()
+        .unwrap();
+    assert_eq!(imported, 10_000);
+    assert_eq!(all[0], all[1], "two tries of one run have one end");
+    for outcome in &all {
+        assert!(outcome.result.is_final(), "{outcome:?}");
+    }
+    shop.assert_holds(&expected).await;
+}

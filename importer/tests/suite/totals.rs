@@ -115,11 +115,10 @@ async fn text_that_looks_like_sql_or_copy_is_text() {
         "NULL",
         "\"\"",
     ];
-    let lines: String = hostile
-        .iter()
-        .enumerate()
-        .map(|(order, text)| format!("3/1/2025,\\{order},\"{}\",1\n", text.replace('"', "\"\"")))
-        .collect();
+    let line = |(order, text): (usize, &&str)| {
+        format!("3/1/2025,\\{order},\"{}\",1\n", text.replace('"', "\"\""))
+    };
+    let lines = hostile.iter().enumerate().map(line).collect::<Vec<_>>().concat();
     let outcome = shop.load_text(&format!("{HEADER}{lines}\\.\n")).await;
     assert_ended(&outcome, RunResult::Refused, Reason::TooManyRejected);
     assert_eq!((outcome.lines_read, outcome.rejects[0].line), (8, 9));

@@ -1,0 +1,89 @@
+//! Files that are fetched over TLS, by the real program.
+
+use std::{
+    net::{IpAddr, UdpSocket},
+    path::Path,
+    sync::Arc,
+};
+
+use harness::pki::{Authority, Subject};
+use ledger::{
+    Outcome,
+    outcome::{Reason, RunResult},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+
+use crate::support::*;
+
+/// An address of this machine that is not loopback, where it has one.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Sends nothing: it only asks which way a packet would go.
+    socket.connect("203.0.113.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_loopback())
+}
+
+fn acceptor(folder: &Path, address: &str) -> TlsAcceptor {
+    let authority = Authority::new("takings-tests").unwrap();
+    authority.write(&folder.join("ca.crt")).unwrap();
+    let names = [address];
+    let subject = Subject { common_name: "files", organization: None, names: &names };
+    let files = authority.issue(folder, "server", subject).unwrap();
+    let certificate = CertificateDer::from_pem_file(files.certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(files.key).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn fetch(shop: &Shop, url: &str, certificate: Option<&Path>) -> Outcome {
+    let host = url.split(['/', ':']).nth(3).unwrap();
+    let mut command = shop.program(&["load", "--url", url, "--allow-network", host]);
+    if let Some(certificate) = certificate {
+        command.env("SSL_CERT_FILE", certificate);
+    }
+    let output = command.output().await.unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[tokio::test]
+async fn a_file_is_fetched_over_tls_from_whom_the_certificate_names() {
+    let Some(address) = own_address() else {
+        eprintln!("this machine has only its loopback: nothing to fetch from");
+        return;
+    };
+    let shop = Shop::open().await;
+    let acceptor = acceptor(&shop.folder, &address.to_string());
+    let listener = TcpListener::bind((address, 0)).await.unwrap();
+    let url = format!("https://{}/march.csv", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let Ok(mut connection) = acceptor.accept(connection).await else { continue };
+            let _ = connection.read(&mut [0; 4096]).await;
+            // Without a length: that TLS says goodbye is what tells the end.
+            let answer = "HTTP/1.0 200 OK\r\n\r\nSale Date,Sale ID,Item Total\n3/1/2025,1,1.5\n";
+            let _ = connection.write_all(answer.as_bytes()).await;
+            let _ = connection.shutdown().await;
+        }
+    });
+    let stranger = fetch(&shop, &url, None).await;
+    assert_ended(&stranger, RunResult::Fault, Reason::SourceUnavailable);
+    assert!(stranger.message.contains("certificate"), "{}", stranger.message);
+    let known = fetch(&shop, &url, Some(&shop.folder.join("ca.crt"))).await;
+    assert_published(&known, 1, 0);
+}
