@@ -9,6 +9,8 @@ use prometheus::{
 };
 
 const CONTROLLER: &str = "salesimport";
+/// How a run may end; there from the start, so that the first one is seen as an increase.
+const RESULTS: [&str; 5] = ["Published", "AlreadyLoaded", "Refused", "Abandoned", "Failed"];
 
 /// The operator's metrics; clones count into the same.
 #[derive(Clone)]
@@ -68,6 +70,9 @@ impl Metrics {
                 &["result"],
             )?,
         };
+        for result in RESULTS {
+            metrics.imports.with_label_values(&[result]);
+        }
         metrics.collectors().into_iter().try_for_each(|collector| registry.register(collector))?;
         Ok(metrics)
     }

@@ -193,7 +193,7 @@ macro_rules! columns {
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "camelCase", default)]
         pub struct Columns {
-            $($(#[doc = $doc])+ #[schemars(length(min = 1, max = 256), regex(pattern = r"\S"))] pub $field: String,)+
+            $($(#[doc = $doc])+ #[schemars(length(min = 1, max = 256), regex(pattern = r"^[^\n]*\S[^\n]*$"))] pub $field: String,)+
         }
 
         impl Columns {

@@ -127,6 +127,9 @@ impl Hands {
 
     async fn announce(&self, import: &SalesImport, announcement: &Announcement) {
         let type_ = if announcement.is_warning { EventType::Warning } else { EventType::Normal };
+        let Announcement { reason, note, .. } = announcement;
+        let (namespace, name) = (&import.metadata.namespace, &import.metadata.name);
+        tracing::info!(namespace, name, reason, "{note}");
         let event = Event {
             type_,
             reason: announcement.reason.clone(),
@@ -135,7 +138,7 @@ impl Hands {
             secondary: None,
         };
         if let Err(error) = self.recorder.publish(&event, &import.object_ref(&())).await {
-            tracing::warn!(%error, reason = announcement.reason, "an event can't be written");
+            tracing::warn!(%error, reason, "an event can't be written");
         }
     }
 }

@@ -24,6 +24,9 @@ use crate::{
 /// How long to wait for a Pod that never started to be gone, before it is held to have started.
 const UNCERTAIN_AFTER_SECONDS: i64 = 60;
 
+const HOW_TO_TRY_AGAIN: &str =
+    "To try again, set the annotation takings.dev/run-again to another value.";
+
 impl Planner<'_> {
     pub(super) fn settle(&mut self, next_run: Option<&'static str>) -> Step {
         let Some(mut settle) = self.status.settle.clone() else { return self.load() };
@@ -189,7 +192,8 @@ impl Planner<'_> {
         match outcome {
             Some(outcome) if outcome.result != RunResult::Abandoned => self.finish(outcome),
             abandoned => {
-                self.fail(&settle.reason, &settle.message);
+                let message = format!("{} {HOW_TO_TRY_AGAIN}", settle.message);
+                self.fail(&settle.reason, &message);
                 self.status.outcome = self.status.outcome.take().or(abandoned);
                 self.rest()
             }

@@ -107,10 +107,12 @@ fn backoff_doubles_from_ten_seconds_to_five_minutes() {
     assert_eq!(waits, [10, 20, 40, 80, 160, 300, 300, 300]);
 }
 
+type Say = Box<dyn Fn(&mut World, &str)>;
+
 #[test]
 fn an_outcome_that_does_not_agree_is_no_outcome() {
     let published = |world: &World| world.outcome(RunResult::Published);
-    let cases: [(&str, Box<dyn Fn(&mut World, &str)>); 5] = [
+    let cases: [(&str, Say); 5] = [
         (
             "of another import",
             Box::new(move |world, job| {

@@ -39,6 +39,7 @@ pub(super) struct World {
 }
 
 impl World {
+    #[expect(clippy::needless_pass_by_value, reason = "as `json!` gives it")]
     pub(super) fn new(spec: Value) -> Self {
         let mut import: SalesImport = serde_json::from_value(json!({
             "apiVersion": "takings.dev/v1alpha1",
@@ -204,6 +205,7 @@ impl World {
     }
 
     /// Gives a Job one Pod of that status.
+    #[expect(clippy::needless_pass_by_value, reason = "as `json!` gives it")]
     pub(super) fn pod(&mut self, job: &str, status: Value) {
         let Some(seen) = self.jobs.get_mut(job) else { return };
         let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": job,

@@ -1,0 +1,10 @@
+//! The operator against a real kube-apiserver. Nothing runs Pods there: the tests play the Job
+//! controller, the kubelet and the garbage collector.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's support may fail loudly")]
+
+mod admission;
+mod life;
+mod restart;
+mod support;
+mod unable;
