@@ -72,10 +72,10 @@ struct HttpArgs {
     #[arg(long, env = "TAKINGS_ALLOW_NETWORK", value_name = "HOST|CIDR", value_delimiter = ',')]
     allow_network: Vec<Allowed>,
     /// Longest wait for a connection, in seconds.
-    #[arg(long, env = "TAKINGS_CONNECT_TIMEOUT", value_name = "SECONDS", default_value = "10")]
+    #[arg(long, env = "TAKINGS_CONNECT_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
     connect_timeout: u32,
     /// Longest wait for the next bytes, in seconds.
-    #[arg(long, env = "TAKINGS_READ_TIMEOUT", value_name = "SECONDS", default_value = "60")]
+    #[arg(long, env = "TAKINGS_READ_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u32).range(1..))]
     read_timeout: u32,
 }
 

@@ -16,7 +16,7 @@ mod crash;
 mod datasets;
 mod files;
 mod http;
-mod https;
 mod memory;
 mod overlaps;
+mod program_http;
 mod totals;

@@ -1,4 +1,4 @@
-//! Files that are fetched over TLS, by the real program.
+//! Files that are fetched by the real program, over TLS and otherwise.
 
 use std::{
     net::{IpAddr, UdpSocket},
@@ -53,7 +53,8 @@ fn acceptor(folder: &Path, address: &str) -> TlsAcceptor {
 
 async fn fetch(shop: &Shop, url: &str, certificate: Option<&Path>) -> Outcome {
     let host = url.split(['/', ':']).nth(3).unwrap();
-    let mut command = shop.program(&["load", "--url", url, "--allow-network", host]);
+    let mut command =
+        shop.program(&["load", "--allow-http", "--url", url, "--allow-network", host]);
     if let Some(certificate) = certificate {
         command.env("SSL_CERT_FILE", certificate);
     }
@@ -86,4 +87,31 @@ async fn a_file_is_fetched_over_tls_from_whom_the_certificate_names() {
     assert!(stranger.message.contains("certificate"), "{}", stranger.message);
     let known = fetch(&shop, &url, Some(&shop.folder.join("ca.crt"))).await;
     assert_published(&known, 1, 0);
+}
+
+#[tokio::test]
+async fn a_redirect_to_this_machine_is_not_followed() {
+    let Some(address) = own_address() else {
+        eprintln!("this machine has only its loopback: nothing to be redirected from");
+        return;
+    };
+    let shop = Shop::open().await;
+    let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = inside.local_addr().unwrap().port();
+    for place in ["127.0.0.1", "localhost", "[::1]", "2130706433", "169.254.169.254"] {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
+        let url = format!("http://{}/march.csv", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let _ = connection.read(&mut [0; 4096]).await;
+            let answer = format!(
+                "HTTP/1.1 302 Found\r\nLocation: http://{place}:{port}/\r\nContent-Length: 0\r\n\r\n"
+            );
+            let _ = connection.write_all(answer.as_bytes()).await;
+        });
+        let outcome = fetch(&shop, &url, None).await;
+        assert_ended(&outcome, RunResult::Refused, Reason::SourceNotAllowed);
+    }
+    let asked = tokio::time::timeout(std::time::Duration::from_millis(10), inside.accept()).await;
+    assert!(asked.is_err(), "a connection came in");
 }
