@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, num::ParseIntError, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, builder::RangedI64ValueParser};
 use ledger::postgres::{DatabaseUrl, LedgerError, PoolSettings};
 use telemetry::{AdminSettings, LogSettings};
 
@@ -47,7 +47,8 @@ pub struct DatabaseSettings {
     #[arg(
         long = "database-connections",
         env = "TAKINGS_DATABASE_CONNECTIONS",
-        default_value_t = 10
+        default_value_t = 10,
+        value_parser = at_least_one()
     )]
     connections: u32,
     /// Seconds to wait for a connection before the answer is 503.
@@ -71,7 +72,7 @@ pub struct UploadSettings {
     #[arg(long, env = "TAKINGS_IMPORT_FOLDER")]
     pub import_folder: Option<PathBuf>,
     /// Uploads at once; one more is told to come back.
-    #[arg(long, env = "TAKINGS_UPLOADS_AT_ONCE", default_value_t = 2)]
+    #[arg(long, env = "TAKINGS_UPLOADS_AT_ONCE", default_value_t = 2, value_parser = at_least_one())]
     pub uploads_at_once: u32,
     /// Bytes that an upload's body may have.
     #[arg(long, env = "TAKINGS_UPLOAD_MAX_BYTES", default_value_t = 1 << 30)]
@@ -119,6 +120,10 @@ impl UploadSettings {
     }
 }
 
+fn at_least_one() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
+}
+
 fn seconds(text: &str) -> Result<Duration, ParseIntError> {
     text.parse().map(Duration::from_secs)
 }
@@ -131,6 +136,13 @@ mod tests {
     #[test]
     fn flags_and_variables_do_not_contradict_each_other() {
         Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn a_pool_without_room_is_refused() {
+        for flag in ["--database-connections=0", "--uploads-at-once=0", "--uploads-at-once=x"] {
+            assert!(Settings::try_parse_from(["takings-api", flag]).is_err(), "{flag}");
+        }
     }
 
     #[test]

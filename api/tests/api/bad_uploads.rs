@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use crate::support::{
-    Answer, BOUNDARY, Request, SAMPLE, Start, TestApi, api, connect, eventually, form, part, sales,
+    Answer, BOUNDARY, Request, SAMPLE, Start, TestApi, api, connect, eventually, form, gzip, part,
+    sales,
 };
 
 const PATH: &str = "/api/sales/import-sales/";
@@ -69,13 +70,28 @@ fn a_form_that_is_none_is_told_how_to_be_one() {
 fn two_files_in_one_form_load_neither() {
     let api = api();
     let other = sales(&[("3/5/2025", "9", "1")]);
-    let parts = [part("a.csv", SAMPLE.as_bytes()), part("b.csv", other.as_bytes())];
-    refused(
-        &api,
-        &Request::post(PATH).form(&parts).send(api.address),
-        400,
-        "more than one field file",
-    );
+    for first in [SAMPLE.as_bytes().to_vec(), gzip(SAMPLE)] {
+        let parts = [part("a.csv", &first), part("b.csv", other.as_bytes())];
+        let answer = Request::post(PATH).form(&parts).send(api.address);
+        refused(&api, &answer, 400, "more than one field file");
+    }
+}
+
+#[test]
+fn a_large_file_that_is_refused_at_its_header_is_told_why() {
+    let api = api();
+    for _ in 0..5 {
+        refused(&api, &api.upload("large.csv", "no,sales,here\n".repeat(1_500_000)), 422, "column");
+    }
+}
+
+#[test]
+fn a_compressed_file_that_unpacks_without_end_is_refused() {
+    let api = api();
+    let lines = "3/1/2025,7,one\n".repeat(8_000_000);
+    let bomb = gzip(&format!("Sale Date,Sale ID,Item Total\n{lines}"));
+    assert!(bomb.len() < 1_000_000);
+    refused(&api, &api.upload("bomb.csv.gz", bomb), 422, "unpacks to more");
 }
 
 #[test]
@@ -186,12 +202,19 @@ fn what_lies_around_the_file_is_not_held_in_memory_without_end() {
 fn an_upload_that_is_cut_in_the_middle_leaves_nothing() {
     let api = api();
     let content = sales(&vec![("3/1/2025", "7", "1"); 30_000]);
-    let request = Request::post(PATH).form(&[part("cut.csv", content.as_bytes())]).bytes();
+    let plain = Request::post(PATH).form(&[part("cut.csv", content.as_bytes())]).bytes();
+    let packed = Request::post(PATH).form(&[part("cut.csv", &gzip(&content))]).bytes();
     // In the request's head, in the file, after the file and before the form's end.
-    for cut in [60, request.len() / 2, request.len() - 3] {
+    let cuts = [
+        &plain[..60],
+        &plain[..plain.len() / 2],
+        &plain[..plain.len() - 3],
+        &packed[..packed.len() - 3],
+    ];
+    for request in cuts {
         let mut stream = connect(api.address);
-        stream.write_all(&request[..cut]).unwrap();
-        if cut > 1_000 {
+        stream.write_all(request).unwrap();
+        if request.len() > 60 {
             api.metric_becomes("takings_uploads_in_progress 1");
         }
         drop(stream);

@@ -16,6 +16,15 @@ fn a_head_that_never_ends_is_given_up() {
 }
 
 #[test]
+fn an_idle_connection_is_closed_after_a_while() {
+    let api = Start::on_a_database().flag("header-timeout", "1").start();
+    let mut stream = connect(api.address);
+    stream.write_all(&Request::get("/version").bytes()).unwrap();
+    let answer = Answer::read(&mut stream);
+    assert_eq!((answer.status, answer.header("connection")), (200, None), "{answer:?}");
+}
+
+#[test]
 fn one_connection_serves_an_upload_and_the_question_after_it() {
     let api = api();
     let upload = Request::post("/api/import-sales/").form(&[part("a.csv", SAMPLE.as_bytes())]);

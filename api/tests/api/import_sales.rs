@@ -1,6 +1,6 @@
 //! `POST /api/sales/import-sales/`: the compatibility form of an upload.
 
-use crate::support::{HEADER, Request, SAMPLE, Start, api, part, sales};
+use crate::support::{HEADER, Request, SAMPLE, Start, api, gzip, part, sales};
 
 #[test]
 fn an_upload_is_in_the_figures_when_it_is_answered() {
@@ -82,13 +82,7 @@ fn sales_of_a_dataset_in_another_currency_are_a_conflict() {
 #[test]
 fn a_compressed_file_is_a_file() {
     let api = api();
-    let packed = std::process::Command::new("sh")
-        .arg("-c")
-        .arg("printf %s \"$0\" | gzip")
-        .arg(SAMPLE)
-        .output()
-        .unwrap();
-    let answer = api.upload("sample.csv.gz", packed.stdout);
+    let answer = api.upload("sample.csv.gz", gzip(SAMPLE));
     assert_eq!((answer.status, &answer.json()["data"]["imported_row"]), (201, &4.into()));
 }
 

@@ -4,7 +4,7 @@ mod http;
 mod proxy;
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
@@ -234,6 +234,14 @@ pub(crate) fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
 pub(crate) fn sales(lines: &[(&str, &str, &str)]) -> String {
     let lines = lines.iter().map(|(day, order, total)| format!("{day},{order},{total}\n"));
     format!("Sale Date,Sale ID,Item Total\n{}", lines.collect::<String>())
+}
+
+/// The text, compressed.
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
+    let mut gzip =
+        Command::new("gzip").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    gzip.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    gzip.wait_with_output().unwrap().stdout
 }
 
 pub(crate) fn migrate(url: &str) {
