@@ -3,6 +3,7 @@
 //! In: `TAKINGS_CACHE`, `XDG_CACHE_HOME`, `HOME`. Out: folders that exist. Never: a path inside
 //! the repository.
 
+use crate::progress;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::{
@@ -45,10 +46,14 @@ pub struct Lock {
     _file: File,
 }
 
-/// Waits for the lock of that name.
+/// Waits for the lock of that name, and says so where another process has it.
 pub fn lock(name: &str) -> Result<Lock> {
     let path = folder("locks")?.join(name);
     let file = File::create(&path).with_context(|| format!("can't open {}", path.display()))?;
+    if file.try_lock().is_ok() {
+        return Ok(Lock { _file: file });
+    }
+    progress::say(&format!("Wait for another process that has the lock {name}"));
     file.lock().with_context(|| format!("can't lock {}", path.display()))?;
     Ok(Lock { _file: file })
 }

@@ -4,7 +4,7 @@
 use super::{NAMESPACE, place::Place};
 use anyhow::{Context, Result, bail};
 use harness::{cache, postgres::Server};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::process::Command;
 
 /// Which server.
@@ -38,39 +38,39 @@ const DATASETS: [&str; 2] = ["default", "cafe"];
 
 /// Makes the database, its logins and their Secrets.
 pub(super) fn create(place: &Place) -> Result<()> {
-    place.apply("default", &namespace(&place.database))?;
+    let password = password()?;
+    let mut objects = vec![namespace(&place.database)];
+    for login in &LOGINS {
+        objects.push(secret(place, login, &password)?);
+    }
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    place.apply(&list.to_string())?;
     if let Database::Pod = place.database {
-        place.apply(NAMESPACE, include_str!("postgres.yaml"))?;
+        place.apply(include_str!("postgres.yaml"))?;
         let rollout = ["-n", NAMESPACE, "rollout", "status", "deployment/postgres"];
         place.kubectl(&[&rollout[..], &["--timeout=3m"]].concat())?;
     }
-    let password = password()?;
-    for login in &LOGINS {
-        let Login { name, attributes, .. } = login;
-        place.sql(
-            "postgres",
-            &format!(
-                "SELECT 'CREATE ROLE {name} LOGIN' WHERE to_regrole('{name}') IS NULL \\gexec\n\
-                 ALTER ROLE {name} LOGIN {attributes} PASSWORD '{password}'"
-            ),
-        )?;
-        place.apply(login.namespace, &secret(place, login, &password)?)?;
-    }
-    place.sql(
-        "postgres",
-        "SELECT 'CREATE DATABASE takings OWNER owner'
-         WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'takings') \\gexec",
-    )
+    let roles: Vec<_> = LOGINS.iter().map(|login| role(login, &password)).collect();
+    place.sql("postgres", &format!("{}\n{DATABASE}", roles.join("\n")))
 }
 
 /// Lets the logins do their work; once the schema is there.
 pub(super) fn grant(place: &Place) -> Result<()> {
-    place.sql("takings", "GRANT takings_api TO reader")?;
-    place.sql("takings", "SELECT takings.grant_dataset('uploads', 'default')")?;
-    for dataset in DATASETS {
-        place.sql("takings", &format!("SELECT takings.grant_dataset('shop', '{dataset}')"))?;
-    }
-    Ok(())
+    let shop =
+        DATASETS.map(|dataset| format!("SELECT takings.grant_dataset('shop', '{dataset}');"));
+    let others = "GRANT takings_api TO reader; SELECT takings.grant_dataset('uploads', 'default');";
+    place.sql("takings", &format!("{others}\n{}", shop.join("\n")))
+}
+
+const DATABASE: &str = "SELECT 'CREATE DATABASE takings OWNER owner'
+    WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'takings') \\gexec";
+
+fn role(login: &Login, password: &str) -> String {
+    let Login { name, attributes, .. } = login;
+    format!(
+        "SELECT 'CREATE ROLE {name}' WHERE to_regrole('{name}') IS NULL \\gexec\n\
+         ALTER ROLE {name} LOGIN {attributes} PASSWORD '{password}';"
+    )
 }
 
 impl Place {
@@ -89,14 +89,14 @@ impl Place {
 }
 
 /// All of Takings is restricted; the image of PostgreSQL begins as root.
-fn namespace(database: &Database) -> String {
+fn namespace(database: &Database) -> Value {
     let level = if let Database::Host(_) = database { "restricted" } else { "baseline" };
     let labels = json!({"pod-security.kubernetes.io/enforce": level});
     let metadata = json!({"name": NAMESPACE, "labels": labels});
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}).to_string()
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
 }
 
-fn secret(place: &Place, login: &Login, password: &str) -> Result<String> {
+fn secret(place: &Place, login: &Login, password: &str) -> Result<Value> {
     let name = login.name;
     let data = match &place.database {
         Database::Host(server) => {
@@ -110,10 +110,8 @@ fn secret(place: &Place, login: &Login, password: &str) -> Result<String> {
             json!({"DATABASE_URL": format!("postgres://{name}:{password}@{place}")})
         }
     };
-    let metadata = json!({"name": login.secret});
-    let secret =
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data});
-    Ok(secret.to_string())
+    let metadata = json!({"name": login.secret, "namespace": login.namespace});
+    Ok(json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}))
 }
 
 /// One for all logins, the same in each run, so that a second one changes nothing.

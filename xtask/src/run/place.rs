@@ -47,17 +47,17 @@ impl Place {
         program::run(self.command(&self.kubectl).args(arguments))
     }
 
-    /// Applies a manifest in a namespace.
-    pub(super) fn apply(&self, namespace: &str, manifest: &str) -> Result<()> {
+    /// Applies a manifest whose objects say their namespaces.
+    pub(super) fn apply(&self, manifest: &str) -> Result<()> {
         let mut kubectl = self.command(&self.kubectl);
-        kubectl.args(["apply", "-n", namespace, "-f", "-"]);
+        kubectl.args(["apply", "-f", "-"]);
         program::run_with_input(&mut kubectl, manifest).map(drop)
     }
 
-    /// Runs helm with the chart's values.
-    pub(super) fn helm(&self, arguments: &[&str], values: &str) -> Result<()> {
+    /// Runs helm, with the values that it is to read, and returns what it printed.
+    pub(super) fn helm(&self, arguments: &[&str], values: Option<&str>) -> Result<String> {
         let mut helm = self.command(&self.helm);
-        program::run_with_input(helm.args(arguments).args(["-f", "-"]), values).map(drop)
+        program::run_with_input(helm.args(arguments), values.unwrap_or_default())
     }
 
     /// kubectl or helm, for this cluster.

@@ -10,9 +10,22 @@ const SERVICE: &str = "service/takings-api";
 
 /// Installs or upgrades it; the chart first brings the schema up to date.
 pub(super) fn install(place: &Place) -> Result<()> {
+    forget_interrupted(place)?;
     let chart = repository("charts/takings");
     let upgrade = ["upgrade", "--install", "takings", &chart.to_string_lossy(), "-n", NAMESPACE];
-    place.helm(&[&upgrade[..], &["--timeout", "5m"]].concat(), &values(place)?.to_string())
+    let values = values(place)?.to_string();
+    let arguments = [&upgrade[..], &["--timeout", "5m", "-f", "-"]].concat();
+    place.helm(&arguments, Some(&values)).map(drop)
+}
+
+/// helm refuses a release whose last installation was interrupted, for ever.
+fn forget_interrupted(place: &Place) -> Result<()> {
+    let pending = ["list", "--pending", "--short", "-n", NAMESPACE];
+    let pending = place.helm(&pending, None)?;
+    if place.is_local() && pending.lines().any(|release| release == "takings") {
+        place.helm(&["uninstall", "takings", "-n", NAMESPACE, "--wait"], None)?;
+    }
+    Ok(())
 }
 
 /// Waits until all of it runs.
