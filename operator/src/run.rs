@@ -34,7 +34,8 @@ pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> any
         let namespaces = settings.namespaces();
         wait_for_crd(&client, namespaces.first().cloned().flatten(), &shutdown).await;
         is_ready.store(true, Ordering::Relaxed);
-        tracing::info!(?namespaces, "reconciling SalesImports");
+        let of = named(&namespaces);
+        tracing::info!(namespaces = of, "reconciling SalesImports");
         join_all(namespaces.iter().map(|namespace| {
             let with = (settings.controller(), metrics.clone());
             let stop = shutdown.clone().cancelled_owned();
@@ -47,6 +48,11 @@ pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> any
     };
     let admin = async { admin.await.context("The admin port can't be served.") };
     tokio::try_join!(admin, controllers).map(|_| ())
+}
+
+fn named(namespaces: &[Option<String>]) -> String {
+    let names = namespaces.iter().map(|name| name.as_deref().unwrap_or("all"));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn readiness(is_ready: Arc<AtomicBool>) -> impl telemetry::admin::Readiness {

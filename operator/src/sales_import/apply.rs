@@ -126,14 +126,19 @@ impl Hands {
     }
 
     async fn announce(&self, import: &SalesImport, announcement: &Announcement) {
-        let type_ = if announcement.is_warning { EventType::Warning } else { EventType::Normal };
-        let Announcement { reason, note, .. } = announcement;
+        let Announcement { reason, note, is_warning } = announcement;
         let (namespace, name) = (&import.metadata.namespace, &import.metadata.name);
-        tracing::info!(namespace, name, reason, "{note}");
+        let type_ = if *is_warning {
+            tracing::warn!(namespace, name, reason, "{note}");
+            EventType::Warning
+        } else {
+            tracing::info!(namespace, name, reason, "{note}");
+            EventType::Normal
+        };
         let event = Event {
             type_,
-            reason: announcement.reason.clone(),
-            note: Some(announcement.note.clone()),
+            reason: reason.clone(),
+            note: Some(note.clone()),
             action: "Import".into(),
             secondary: None,
         };

@@ -52,7 +52,8 @@ impl Planner<'_> {
             let deadline = self.status.start_time.is_some().then(|| self.deadline());
             return (Action::None, deadline.map(|deadline| until(self.now, deadline)));
         }
-        let (run, attempt) = (self.status.run.unwrap_or(1), self.status.attempt.unwrap_or(0) + 1);
+        let (run, attempt) = (self.status.run.unwrap_or(1), self.status.attempt.unwrap_or(0));
+        let attempt = attempt.saturating_add(1);
         let name = self.observed.identity.load_job(run, attempt);
         self.status.attempt = Some(attempt);
         self.status.attempt_time = Some(Time(self.now));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
     api::core::v1::{Event, Pod},
-    jiff::Timestamp,
+    jiff::{SignedDuration, Timestamp},
 };
 use kube::ResourceExt as _;
 use ledger::{
@@ -13,8 +13,14 @@ use ledger::{
 };
 use serde_json::{Value, json};
 
-use super::super::*;
-use crate::sales_import::attempt;
+use crate::crd::{SalesImport, SalesImportStatus, status::JobReference};
+use crate::sales_import::{
+    attempt::{self, Seen},
+    job::ImporterSettings,
+    name::Identity,
+    plan::{Action, Observed, Settings, plan},
+    status,
+};
 
 pub(super) const UID: &str = "0b1f4c6e-6f0e-4a53-9a3c-2f9b7a1d0c11";
 
@@ -107,7 +113,7 @@ impl World {
         let mut plan = plan(&observed, self.now, &settings());
         if let (Action::Create(_), Some(message)) = (&plan.action, &self.refuses) {
             observed.refused = Some(message.clone());
-            plan = super::super::plan(&observed, self.now, &settings());
+            plan = self::plan(&observed, self.now, &settings());
         }
         let changed = self.import.status.as_ref() != Some(&plan.status);
         // What is written is what is read back.

@@ -1,0 +1,244 @@
+//! The attempts of a run, from the first Job to the end.
+
+use ledger::outcome::RunResult;
+use serde_json::json;
+
+use super::{followed, world::World};
+use crate::sales_import::plan::backoff;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+#[test]
+fn the_attempt_is_recorded_before_its_job_is_made_and_the_uid_after() {
+    let mut world = World::new(json!({}));
+    world.reconcile(false);
+    assert_eq!((world.status().run, world.status().attempt), (Some(1), Some(1)));
+    assert!(world.made.is_empty());
+    world.reconcile(false);
+    assert_eq!(world.made.len(), 1);
+    assert_eq!(world.status().job.unwrap().uid, None);
+    world.rest();
+    let job = world.status().job.unwrap();
+    assert_eq!(job.uid, Some(format!("uid-of-{}", job.name)));
+    assert_eq!(world.announced, ["JobCreated"]);
+}
+
+#[test]
+fn a_job_whose_uid_was_not_recorded_in_time_is_adopted() {
+    let mut world = World::new(json!({}));
+    world.reconcile(false);
+    world.reconcile(false);
+    // The operator dies here, and comes back.
+    world.rest();
+    assert_eq!(world.made.len(), 1);
+    assert!(world.status().job.unwrap().uid.is_some());
+}
+
+#[test]
+fn a_published_file_is_ready_and_finished() {
+    let (mut world, job) = followed(json!({}));
+    world.start(&job);
+    world.rest();
+    assert_eq!(
+        (world.reason().as_str(), world.conditions()),
+        ("Running", vec!["Reconciling".into()])
+    );
+    world.load_ends(&job, RunResult::Published);
+    world.rest();
+    assert_eq!(world.conditions(), ["Ready", "Finished"]);
+    assert_eq!(world.reason(), "Published");
+    assert_eq!(world.status().published_run, Some(1));
+    assert_eq!(world.ended, ["Published"]);
+    assert_eq!(world.announced, ["JobCreated", "Published"]);
+}
+
+#[test]
+fn what_was_there_already_is_a_success() {
+    let (mut world, job) = followed(json!({}));
+    world.load_ends(&job, RunResult::AlreadyLoaded);
+    world.rest();
+    assert_eq!(world.conditions(), ["Ready", "Finished"]);
+    assert_eq!(world.reason(), "AlreadyLoaded");
+}
+
+#[test]
+fn refused_input_is_stalled_and_not_retried() {
+    let (mut world, job) = followed(json!({}));
+    world.load_ends(&job, RunResult::Refused);
+    world.rest();
+    assert_eq!(world.conditions(), ["Stalled", "Finished"]);
+    assert_eq!(world.reason(), "TooManyRejected");
+    assert_eq!(world.made.len(), 1);
+    assert_eq!(world.status().published_run, None);
+}
+
+#[test]
+fn a_fault_is_retried_after_a_while_and_not_before() {
+    let (mut world, job) = followed(json!({}));
+    world.load_ends(&job, RunResult::Fault);
+    world.rest();
+    assert_eq!(world.reason(), "Retrying");
+    assert!(world.message().contains("It ended: Fault."), "{}", world.message());
+    world.pass(9);
+    world.rest();
+    assert_eq!(world.made.len(), 1);
+    world.pass(1);
+    world.rest();
+    assert_eq!(world.made.len(), 2);
+    assert_eq!((world.status().run, world.status().attempt), (Some(1), Some(2)));
+    world.load_ends(&world.current().unwrap(), RunResult::Published);
+    world.rest();
+    assert_eq!(world.reason(), "Published");
+}
+
+#[test]
+fn backoff_doubles_from_ten_seconds_to_five_minutes() {
+    let waits: Vec<_> = (1..=8).map(|attempt| backoff(attempt).as_secs()).collect();
+    assert_eq!(waits, [10, 20, 40, 80, 160, 300, 300, 300]);
+}
+
+type Say = Box<dyn Fn(&mut World, &str)>;
+
+#[test]
+fn an_outcome_that_does_not_agree_is_no_outcome() {
+    let published = |world: &World| world.outcome(RunResult::Published);
+    let cases: [(&str, Say); 5] = [
+        (
+            "of another import",
+            Box::new(move |world, job| {
+                let mut outcome = published(world);
+                outcome.import_id = ledger::ImportId::random();
+                world.say_exactly(job, &outcome.to_json(), 0);
+            }),
+        ),
+        (
+            "of another run",
+            Box::new(move |world, job| {
+                let mut outcome = published(world);
+                outcome.run = ledger::Run(2);
+                world.say_exactly(job, &outcome.to_json(), 0);
+            }),
+        ),
+        (
+            "with another exit code",
+            Box::new(move |world, job| {
+                world.say_exactly(job, &published(world).to_json(), 1);
+            }),
+        ),
+        (
+            "that is cut off",
+            Box::new(move |world, job| {
+                world.say_exactly(job, &published(world).to_json()[1..], 0);
+            }),
+        ),
+        (
+            "of another container",
+            Box::new(move |world, job| {
+                world.say(job, RunResult::Published);
+                let pod = &mut world.jobs.get_mut(job).unwrap().pods[0];
+                let statuses = pod.status.as_mut().unwrap().container_statuses.as_mut().unwrap();
+                statuses[0].name = "sidecar".into();
+                pod.status.as_mut().unwrap().phase = Some("Failed".into());
+            }),
+        ),
+    ];
+    for (case, say) in cases {
+        let (mut world, job) = followed(json!({}));
+        say(&mut world, &job);
+        world.rest();
+        assert_eq!(world.reason(), "Retrying", "an outcome {case}");
+        assert_eq!(world.status().published_run, None, "an outcome {case}");
+    }
+}
+
+#[test]
+fn the_outcome_of_a_pod_that_the_job_does_not_own_is_not_believed() {
+    let (mut world, job) = followed(json!({}));
+    world.say(&job, RunResult::Published);
+    let pod = &mut world.jobs.get_mut(&job).unwrap().pods[0];
+    pod.metadata.owner_references.as_mut().unwrap()[0].uid = "somebody-else".into();
+    world.rest();
+    assert_eq!(world.reason(), "Starting");
+}
+
+#[test]
+fn a_job_deleted_by_hand_is_a_lost_attempt_and_never_made_again() {
+    let (mut world, job) = followed(json!({}));
+    world.jobs.clear();
+    world.rest();
+    assert_eq!(world.reason(), "Retrying");
+    world.pass(10);
+    world.rest();
+    assert_eq!(world.made.len(), 2);
+    assert_ne!(world.made[1], job);
+}
+
+#[test]
+fn a_lost_node_s_pod_is_not_waited_for() {
+    let (mut world, job) = followed(json!({}));
+    world.start(&job);
+    world.rest();
+    world.job_condition(&job, "FailureTarget", "BackoffLimitExceeded");
+    world.rest();
+    assert_eq!(world.reason(), "Retrying");
+}
+
+#[test]
+fn suspend_holds_back_the_first_job_and_the_next_one() {
+    let mut world = World::new(json!({"suspend": true}));
+    world.rest();
+    assert_eq!((world.reason(), world.made.len()), ("Suspended".into(), 0));
+    world.edit("suspend", json!(false));
+    world.rest();
+    let job = world.current().unwrap();
+    world.start(&job);
+    world.edit("suspend", json!(true));
+    world.rest();
+    assert_eq!(world.reason(), "Running", "a running Job goes on");
+    world.load_ends(&job, RunResult::Fault);
+    world.rest();
+    world.pass(10);
+    world.rest();
+    assert_eq!((world.reason(), world.made.len()), ("Suspended".into(), 1));
+    world.edit("suspend", json!(false));
+    world.rest();
+    assert_eq!((world.status().run, world.made.len()), (Some(1), 2));
+}
+
+#[test]
+fn nothing_is_written_where_nothing_changed() {
+    let (mut world, job) = followed(json!({}));
+    for _ in 0..3 {
+        assert!(!world.reconcile(false), "starting");
+        world.pass(1);
+    }
+    world.start(&job);
+    world.rest();
+    world.pass(30);
+    assert!(!world.reconcile(false), "running");
+    world.load_ends(&job, RunResult::Published);
+    world.rest();
+    world.pass(30);
+    assert!(!world.reconcile(false), "finished");
+}
+
+#[test]
+fn jobs_are_cleared_away_a_while_after_the_end_and_the_import_stays_finished() {
+    let (mut world, job) = followed(json!({}));
+    world.load_ends(&job, RunResult::Published);
+    world.rest();
+    world.pass(3_599);
+    world.rest();
+    assert_eq!(world.jobs.len(), 1);
+    world.pass(1);
+    world.rest();
+    assert!(world.jobs.is_empty());
+    assert_eq!(world.conditions(), ["Ready", "Finished"]);
+}
+
+#[test]
+fn a_salesimport_that_is_being_deleted_gets_no_job() {
+    let mut world = World::new(json!({}));
+    world.import.metadata.deletion_timestamp = Some(Time(world.now));
+    world.rest();
+    assert!(world.made.is_empty());
+}
