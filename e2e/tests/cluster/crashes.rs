@@ -40,7 +40,7 @@ fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {
     assert_eq!(status["outcome"]["linesImported"], sales.lines);
     assert_eq!(shop.revenue()?["revenue"], sales.revenue);
     assert_eq!(shop.revenue()?["line_count"], sales.lines);
-    Ok(())
+    shop.close()
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn an_operator_killed_between_job_and_status_makes_no_second_job() -> Result<()>
     assert_eq!(status["attempt"], 1);
     assert_eq!(shop.jobs()?.len(), 1);
     assert_eq!(shop.revenue()?["revenue"], sales.revenue);
-    Ok(())
+    shop.close()
 }
 
 /// An operator with a variable set that makes something crash; as before once dropped.

@@ -55,7 +55,8 @@ fn each_does_what_it_says() -> Result<()> {
         check_details(example, &status["outcome"]);
     }
     volume.remove()?;
-    upload_through_a_replica(shop.takings)
+    upload_through_a_replica(shop.takings)?;
+    shop.close()
 }
 
 /// The API's way to the same dataset, which every replica answers for at once.

@@ -37,7 +37,7 @@ fn an_importer_whose_pod_is_deleted_in_mid_load_begins_anew() -> Result<()> {
     assert_eq!(revenue["revenue"], sales.revenue);
     assert_eq!(revenue["line_count"], sales.lines);
     assert_eq!(revenue["order_count"], sales.orders);
-    Ok(())
+    shop.close()
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_database_that_is_away_for_twenty_seconds_in_mid_load_is_waited_for() -> Res
     assert_eq!(counted.trim(), format!("{}|{}", sales.lines, sales.revenue));
     let daily = "SELECT sum(line_count), trim_scale(sum(revenue)) FROM takings.daily_revenue";
     assert_eq!(server.sql(takings::DATABASE, daily)?, counted);
-    Ok(())
+    shop.close()
 }
 
 /// A server that only this shop uses, so that it can be stopped.

@@ -22,5 +22,6 @@ fn a_shop_can_not_load_into_the_dataset_of_another() -> Result<()> {
     let status = thief.finished("march")?;
     assert_eq!(reason(&status, "Stalled"), "DatasetNotGranted", "{status:#}");
     assert_eq!(harbour.revenue()?["line_count"], 0);
-    Ok(())
+    harbour.close()?;
+    thief.close()
 }

@@ -21,7 +21,7 @@ fn a_missing_key_is_told_and_the_import_goes_on_once_it_is_there() -> Result<()>
     }))?;
     assert_eq!(reason(&shop.finished("march")?, "Ready"), "Published");
     assert_eq!(shop.revenue()?["revenue"], "2.5");
-    Ok(())
+    shop.close()
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn an_url_that_is_not_found_ends_the_import_at_once() -> Result<()> {
     assert_eq!(reason(&status, "Stalled"), "SourceNotFound");
     assert!(!status.to_string().contains("secret"), "a body in {status:#}");
     assert_eq!(web.requests(), 1);
-    Ok(())
+    shop.close()
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_busy_server_is_asked_until_it_gives_the_file() -> Result<()> {
     assert_eq!(reason(&status, "Ready"), "Published");
     assert_eq!((&status["run"], web.requests()), (&json!(1), 3));
     assert_eq!(shop.revenue()?["revenue"], sales.revenue);
-    Ok(())
+    shop.close()
 }
 
 #[test]
@@ -69,5 +69,5 @@ fn a_server_of_the_machine_itself_is_never_asked() -> Result<()> {
     for name in ["loopback", "metadata"] {
         assert_eq!(reason(&shop.finished(name)?, "Stalled"), "SourceNotAllowed", "{name}");
     }
-    Ok(())
+    shop.close()
 }
