@@ -4,9 +4,12 @@
 //! An outcome is believed only from the container `importer` of a Pod that the recorded Job owns,
 //! and only where import, run and exit code agree with it; anything else is no outcome.
 
-use k8s_openapi::api::{
-    batch::v1::Job,
-    core::v1::{ContainerStateTerminated, Event, Pod},
+use k8s_openapi::{
+    api::{
+        batch::v1::Job,
+        core::v1::{ContainerStateTerminated, Event, Pod},
+    },
+    jiff::{SignedDuration, Timestamp},
 };
 use kube::{Resource, ResourceExt as _};
 use ledger::{Outcome, Run};
@@ -16,6 +19,9 @@ use super::{
     start::{self, Hindrance},
 };
 use crate::crd::status::JobReference;
+
+/// How long a node may be late in ending a Pod before it is held to be lost.
+const PATIENCE_WITH_NODES: SignedDuration = SignedDuration::from_secs(30);
 
 /// What the API server has of an attempt.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +63,7 @@ pub(crate) fn progress(
     identity: &Identity,
     run: u32,
     recorded: &JobReference,
-    seen: &Seen,
+    (seen, now): (&Seen, Timestamp),
 ) -> Progress {
     let Some(uid) = &recorded.uid else {
         return match &seen.job {
@@ -72,19 +78,37 @@ pub(crate) fn progress(
     if let Some(outcome) = pods.iter().find_map(|pod| outcome(pod, identity, run)) {
         return Progress::Ended(Box::new(outcome));
     }
-    let job = seen.job.as_ref().filter(|job| job.uid().as_ref() == Some(uid));
-    match (job, pods.first()) {
-        (None, _) => Progress::Lost("Its Job was deleted.".into()),
-        (Some(job), _) if job_condition(job, "FailureTarget").is_some_and(is_deadline) => {
-            Progress::TimedOut
-        }
-        (Some(_), Some(pod)) if ended(pod).is_some() => {
-            Progress::Lost(ended(pod).unwrap_or_default())
-        }
-        (Some(job), _) if has_ended(job) => Progress::Lost("Its Pod was deleted.".into()),
-        (Some(_), Some(pod)) if has_started(pod) => Progress::Running,
-        (Some(_), pod) => Progress::Waiting(start::hindrance(pod.copied(), &seen.events)),
+    match seen.job.as_ref().filter(|job| job.uid().as_ref() == Some(uid)) {
+        None => Progress::Lost("Its Job was deleted.".into()),
+        Some(job) => without_outcome(job, pods.first().copied(), &seen.events, now),
     }
+}
+
+fn without_outcome(job: &Job, pod: Option<&Pod>, events: &[Event], now: Timestamp) -> Progress {
+    if job_condition(job, "FailureTarget").is_some_and(is_deadline) {
+        return Progress::TimedOut;
+    }
+    if let Some(why) = pod.and_then(ended) {
+        return Progress::Lost(why);
+    }
+    if has_ended(job) {
+        return Progress::Lost("Its Pod was deleted.".into());
+    }
+    match pod {
+        Some(pod) if is_overdue(pod, now) => {
+            Progress::Lost("Its Pod was to be deleted, and its node does not answer.".into())
+        }
+        Some(pod) if has_started(pod) => Progress::Running,
+        pod => Progress::Waiting(start::hindrance(pod, events)),
+    }
+}
+
+/// Whether a Pod should have been gone for a while. On a lost node it stays for ever, and as long
+/// as it does, the Job counts it as neither running nor failed (`podReplacementPolicy`).
+fn is_overdue(pod: &Pod, now: Timestamp) -> bool {
+    // The time of a Pod's deletion has its grace period in it already.
+    let due = pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    due.is_some_and(|due| due.checked_add(PATIENCE_WITH_NODES).is_ok_and(|due| due <= now))
 }
 
 /// Whether anything seen shows that the container has started, be it for a moment.

@@ -23,7 +23,7 @@ use ledger::{Outcome, outcome::RunResult};
 
 use super::{
     announcement::{self, Announcement},
-    attempt::Seen,
+    attempt::{self, Progress, Seen},
     job::ImporterSettings,
     name::Identity,
     status,
@@ -234,6 +234,12 @@ impl Planner<'_> {
             [] => (Action::None, None),
             jobs => (Action::Delete(jobs.to_vec()), Some(SAFETY)),
         }
+    }
+
+    /// How the attempt of a recorded Job stands.
+    fn progress(&self, job: &JobReference, seen: &Seen) -> Progress {
+        let run = self.status.run.unwrap_or_default();
+        attempt::progress(&self.observed.identity, run, job, (seen, self.now))
     }
 
     /// When to look again at a Pod that does not start: often at first.

@@ -9,12 +9,7 @@ use crate::{
         conditions,
         status::{JobReference, SettleStatus},
     },
-    sales_import::{
-        attempt::{self, Progress},
-        job,
-        start::Hindrance,
-        status,
-    },
+    sales_import::{attempt::Progress, job, start::Hindrance, status},
 };
 
 impl Planner<'_> {
@@ -23,14 +18,13 @@ impl Planner<'_> {
             return self.between_attempts(due.0);
         }
         let Some(job) = self.status.job.clone() else { return self.next_attempt() };
-        let (observed, run) = (self.observed, self.status.run.unwrap_or_default());
-        match attempt::progress(&observed.identity, run, &job, &observed.load) {
+        match self.progress(&job, &self.observed.load) {
             Progress::Ended(outcome) if outcome.result.is_final() => self.finish(*outcome),
             Progress::Ended(outcome) => self.retry_fault(*outcome),
             Progress::Lost(message) => self.retry(&message),
             Progress::TimedOut => self.deadline_exceeded(),
             _ if self.now >= self.deadline() => self.deadline_exceeded(),
-            Progress::NotMade => self.make(&job.name, run),
+            Progress::NotMade => self.make(&job.name),
             Progress::NameTaken => self.waiting(Some(Hindrance {
                 reason: conditions::JOB_NAME_TAKEN,
                 message: format!("the Job {} is there and is not this SalesImport's", job.name),
@@ -77,12 +71,12 @@ impl Planner<'_> {
         (Action::None, Some(until(self.now, due)))
     }
 
-    fn make(&mut self, name: &str, run: u32) -> Step {
+    fn make(&mut self, name: &str) -> Step {
         if let Some(message) = &self.observed.refused {
             let reason = conditions::JOB_REFUSED;
             return self.waiting(Some(Hindrance { reason, message: message.clone() }));
         }
-        let observed = self.observed;
+        let (observed, run) = (self.observed, self.status.run.unwrap_or_default());
         let left = self.deadline().duration_since(self.now).as_secs();
         let import = (&observed.import, &observed.identity);
         let job = job::load(import, (name, run), left, &self.settings.importer);

@@ -57,8 +57,7 @@ impl Planner<'_> {
 
     /// The importer may still have said how it ended.
     fn late_outcome(&self) -> Option<Outcome> {
-        let (job, run) = (self.status.job.as_ref()?, self.status.run?);
-        match attempt::progress(&self.observed.identity, run, job, &self.observed.load) {
+        match self.progress(self.status.job.as_ref()?, &self.observed.load) {
             Progress::Ended(outcome) if outcome.result.is_final() => Some(*outcome),
             _ => None,
         }
@@ -87,15 +86,14 @@ impl Planner<'_> {
         let Some(job) = settle.job.clone().filter(|_| settle.next_attempt_time.is_none()) else {
             return self.ask_anew(settle);
         };
-        let (observed, run) = (self.observed, self.status.run.unwrap_or_default());
-        match attempt::progress(&observed.identity, run, &job, &observed.settle) {
+        match self.progress(&job, &self.observed.settle) {
             Progress::Ended(outcome) if outcome.result.is_final() => {
                 self.conclude(&settle, Some(*outcome))
             }
             Progress::Ended(outcome) => self.ask_later(settle, &outcome.message, Action::None),
             Progress::Lost(message) => self.ask_later(settle, &message, Action::None),
             Progress::TimedOut => self.ask_later(settle, "It took too long.", Action::None),
-            Progress::NotMade => self.make_settle(&job, run),
+            Progress::NotMade => self.make_settle(&job),
             Progress::NameTaken => {
                 self.ask_later(settle, "A Job of its name is not ours.", Action::None)
             }
@@ -129,12 +127,12 @@ impl Planner<'_> {
         (Action::None, Some(SOON))
     }
 
-    fn make_settle(&mut self, job: &JobReference, run: u32) -> Step {
+    fn make_settle(&mut self, job: &JobReference) -> Step {
         if let Some(message) = self.observed.refused.clone() {
             self.outcome_unknown(Some(&message));
             return (Action::None, Some(SAFETY));
         }
-        let observed = self.observed;
+        let (observed, run) = (self.observed, self.status.run.unwrap_or_default());
         let import = (&observed.import, &observed.identity);
         let dataset = self.status.dataset.as_ref().unwrap_or(&observed.import.spec.dataset);
         let job = job::settle(import, (&job.name, run), dataset, &self.settings.importer);

@@ -183,6 +183,21 @@ fn a_lost_node_s_pod_is_not_waited_for() {
 }
 
 #[test]
+fn a_pod_that_outlives_its_deletion_is_on_a_lost_node() {
+    let (mut world, job) = followed(json!({}));
+    world.start(&job);
+    let deleted = Time(world.now);
+    world.jobs.get_mut(&job).unwrap().pods[0].metadata.deletion_timestamp = Some(deleted);
+    world.pass(29);
+    world.rest();
+    assert_eq!(world.reason(), "Running");
+    world.pass(1);
+    world.rest();
+    assert_eq!(world.reason(), "Retrying");
+    assert!(world.message().contains("node does not answer"), "{}", world.message());
+}
+
+#[test]
 fn suspend_holds_back_the_first_job_and_the_next_one() {
     let mut world = World::new(json!({"suspend": true}));
     world.rest();
