@@ -40,17 +40,20 @@ pub(crate) struct FormLimits {
 pub(crate) enum FormError {
     /// Another content type.
     #[error(
-        "The content type is not multipart/form-data; send the file as its field file, as curl -F file=@sales.csv does."
+        "The content type is not multipart/form-data; send the file as its field file, as curl \
+         -F file=@sales.csv does."
     )]
     NotMultipart,
     /// No multipart body, though it says so.
     #[error(
-        "The body is not well-formed multipart/form-data; send the file as its field file, as curl -F file=@sales.csv does."
+        "The body is not well-formed multipart/form-data; send the file as its field file, as \
+         curl -F file=@sales.csv does."
     )]
     Malformed,
     /// No field `file`.
     #[error(
-        "The form has no field file; send the file under that name, as curl -F file=@sales.csv does."
+        "The form has no field file; send the file under that name, as curl -F file=@sales.csv \
+         does."
     )]
     NoFile,
     /// A field `file` that is no file.
@@ -66,17 +69,24 @@ pub(crate) enum FormError {
     TooMuchAround,
     /// More bytes than allowed.
     #[error(
-        "The body has more than the {0} bytes that an upload may have; cut the file between two days, or compress it with gzip."
+        "The body has more than the {0} bytes that an upload may have; cut the file between two \
+         days, or compress it with gzip."
     )]
     TooLarge(u64),
     /// The body ended early.
     #[error("The body broke off before its end; send it again. Nothing was loaded.")]
     BrokenOff,
     /// Nothing came for a while.
-    #[error("Nothing of the body came for {} seconds; send it again. Nothing was loaded.", .0.as_secs())]
+    #[error(
+        "Nothing of the body came for {} seconds; send it again. Nothing was loaded.",
+        .0.as_secs()
+    )]
     Stalled(Duration),
     /// The body as a whole took too long.
-    #[error("The body took more than {} seconds; send a smaller file. Nothing was loaded.", .0.as_secs())]
+    #[error(
+        "The body took more than {} seconds; send a smaller file. Nothing was loaded.",
+        .0.as_secs()
+    )]
     TooSlow(Duration),
 }
 

@@ -52,7 +52,8 @@ pub(crate) enum Problem {
     InvalidImportId,
     /// The compatibility form speaks of SGD only.
     #[error(
-        "The dataset default holds sales in {0}, and this path answers in SGD only; ask /api/v1/revenue."
+        "The dataset default holds sales in {0}, and this path answers in SGD only; ask \
+         /api/v1/revenue."
     )]
     OtherCurrency(Currency),
     /// The upload can't be read.
@@ -62,14 +63,15 @@ pub(crate) enum Problem {
     #[error("{}", .0.message)]
     Refused(Box<Outcome>),
     /// Files of the folder can't be loaded.
-    #[error("{}", .failed.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<_>>().join(" "))]
+    #[error("{}", sentences(.failed))]
     FolderFailed { imported: u64, failed: Vec<(String, String)> },
     /// The folder can't be read.
     #[error("The folder with the files to import can't be read; the log says why.")]
     FolderUnreadable(#[source] std::io::Error),
     /// No folder is configured.
     #[error(
-        "No folder with files to import is configured; set --import-folder or TAKINGS_IMPORT_FOLDER."
+        "No folder with files to import is configured; set --import-folder or \
+         TAKINGS_IMPORT_FOLDER."
     )]
     NoFolder,
     /// No importing role is configured.
@@ -185,6 +187,10 @@ fn refusal(reason: Reason) -> Kind {
         _ => (422, "refused", "The file can't be loaded"),
     };
     Kind::new(status, code, title)
+}
+
+fn sentences(failed: &[(String, String)]) -> String {
+    failed.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn is_passing(error: &LedgerError) -> bool {

@@ -84,7 +84,7 @@ fn uploads(
 ) -> anyhow::Result<Option<Uploads>> {
     let Some(url) = settings.url()? else { return Ok(None) };
     let pool = PoolSettings {
-        max_connections: settings.uploads_at_once * CONNECTIONS_PER_UPLOAD,
+        max_connections: settings.uploads_at_once.saturating_mul(CONNECTIONS_PER_UPLOAD),
         acquire_timeout: reads.acquire_timeout,
         ..PoolSettings::default()
     };

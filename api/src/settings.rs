@@ -52,10 +52,20 @@ pub struct DatabaseSettings {
     )]
     connections: u32,
     /// Seconds to wait for a connection before the answer is 503.
-    #[arg(long = "database-acquire-timeout", env = "TAKINGS_DATABASE_ACQUIRE_TIMEOUT", default_value = "3", value_parser = seconds)]
+    #[arg(
+        long = "database-acquire-timeout",
+        env = "TAKINGS_DATABASE_ACQUIRE_TIMEOUT",
+        default_value = "3",
+        value_parser = seconds
+    )]
     acquire_timeout: Duration,
     /// Seconds that one query may take before the answer is 503.
-    #[arg(long = "database-statement-timeout", env = "TAKINGS_DATABASE_STATEMENT_TIMEOUT", default_value = "10", value_parser = seconds)]
+    #[arg(
+        long = "database-statement-timeout",
+        env = "TAKINGS_DATABASE_STATEMENT_TIMEOUT",
+        default_value = "10",
+        value_parser = seconds
+    )]
     statement_timeout: Duration,
 }
 
@@ -72,7 +82,12 @@ pub struct UploadSettings {
     #[arg(long, env = "TAKINGS_IMPORT_FOLDER")]
     pub import_folder: Option<PathBuf>,
     /// Uploads at once; one more is told to come back.
-    #[arg(long, env = "TAKINGS_UPLOADS_AT_ONCE", default_value_t = 2, value_parser = at_least_one())]
+    #[arg(
+        long,
+        env = "TAKINGS_UPLOADS_AT_ONCE",
+        default_value_t = 2,
+        value_parser = at_least_one()
+    )]
     pub uploads_at_once: u32,
     /// Bytes that an upload's body may have.
     #[arg(long, env = "TAKINGS_UPLOAD_MAX_BYTES", default_value_t = 1 << 30)]
@@ -125,7 +140,7 @@ fn at_least_one() -> RangedI64ValueParser<u32> {
 }
 
 fn seconds(text: &str) -> Result<Duration, ParseIntError> {
-    text.parse().map(Duration::from_secs)
+    text.parse::<u32>().map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 #[cfg(test)]

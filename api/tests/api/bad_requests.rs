@@ -8,7 +8,8 @@ fn a_range_that_is_none_is_told_by_the_parameter_at_fault() {
     for (query, sentence) in [
         (
             "",
-            "The parameter start is missing; give a date M/D/YYYY or YYYY-MM-DD such as 3/1/2025 or 2025-03-01.",
+            "The parameter start is missing; give a date M/D/YYYY or YYYY-MM-DD such as 3/1/2025 \
+             or 2025-03-01.",
         ),
         ("?start=3/1/2025", "The parameter end is missing"),
         (

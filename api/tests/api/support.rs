@@ -19,16 +19,11 @@ use serde_json::Value;
 pub(crate) use http::{Answer, BOUNDARY, Request, connect, form, part};
 pub(crate) use proxy::Proxy;
 
-/// The header of the sales report.
-pub(crate) const HEADER: &str = "Sale Date,Client ID,Sale ID,Item name,Batch #,Sales Notes,Location,Notes,Color,Size,\
-Item price (excluding tax),Quantity,Subtotal (excluding tax),Discount %,Discount amount,Tax,Item Total,\
-Total Paid w/ Payment Method,Payment Method";
-
 /// Two days, two orders, four lines: 24.852 and -196.2.
 pub(crate) const SAMPLE: &str = include_str!("support/sample.csv");
 
 /// Longest wait for what must happen soon. Only a broken program waits so long.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A running `takings-api`, killed when dropped.
 pub(crate) struct TestApi {
@@ -228,6 +223,11 @@ pub(crate) fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
         assert!(begun.elapsed() < PATIENCE, "waited in vain");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// What the compatibility form answers where all is well.
+pub(crate) fn success(data: &str) -> String {
+    format!(r#"{{"status":200,"message":"success","data":{data}}}"#)
 }
 
 /// A sales file of lines (day, order, total).

@@ -23,8 +23,14 @@ fn the_sample_is_answered_with_all_figures() {
     assert_eq!(
         daily["data"],
         json!([
-            {"date": "2025-03-01", "revenue": "24.852", "order_count": 1, "line_count": 3, "average_order_value": "24.852", "average_line_value": "8.284"},
-            {"date": "2025-03-02", "revenue": "-196.2", "order_count": 1, "line_count": 1, "average_order_value": "-196.2", "average_line_value": "-196.2"},
+            {
+                "date": "2025-03-01", "revenue": "24.852", "order_count": 1, "line_count": 3,
+                "average_order_value": "24.852", "average_line_value": "8.284",
+            },
+            {
+                "date": "2025-03-02", "revenue": "-196.2", "order_count": 1, "line_count": 1,
+                "average_order_value": "-196.2", "average_line_value": "-196.2",
+            },
         ])
     );
 }
