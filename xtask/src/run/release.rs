@@ -15,7 +15,13 @@ pub(super) fn install(place: &Place) -> Result<()> {
     let upgrade = ["upgrade", "--install", "takings", &chart.to_string_lossy(), "-n", NAMESPACE];
     let values = values(place)?.to_string();
     let arguments = [&upgrade[..], &["--timeout", "5m", "-f", "-"]].concat();
-    place.helm(&arguments, Some(&values)).map(drop)
+    let installed = place.helm(&arguments, Some(&values));
+    installed.map(drop).map_err(|error| match migration_log(place) {
+        Some(log) => {
+            error.context(format!("the migration says:\n{log}\n(`make clean` begins anew)"))
+        }
+        None => error,
+    })
 }
 
 /// helm refuses a release whose last installation was interrupted, for ever.
@@ -26,6 +32,12 @@ fn forget_interrupted(place: &Place) -> Result<()> {
         place.helm(&["uninstall", "takings", "-n", NAMESPACE, "--wait"], None)?;
     }
     Ok(())
+}
+
+/// What a failed migration said last; a successful one is gone.
+fn migration_log(place: &Place) -> Option<String> {
+    let logs = ["-n", NAMESPACE, "logs", "job/takings-migrate", "--tail=3"];
+    place.kubectl(&logs).ok().map(|log| log.trim().to_owned())
 }
 
 /// Waits until all of it runs.
