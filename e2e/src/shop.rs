@@ -27,7 +27,8 @@ pub struct Shop {
     pub dataset: String,
     /// Its database login.
     pub login: String,
-    password: String,
+    /// Its password.
+    pub password: String,
 }
 
 impl Shop {

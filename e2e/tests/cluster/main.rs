@@ -5,5 +5,7 @@ mod crashes;
 mod examples;
 mod faults;
 mod grants;
+mod lifecycle;
+mod pods;
 mod sources;
 mod upgrade;
