@@ -26,6 +26,7 @@ use super::{
     attempt::{self, Progress, Seen},
     job::ImporterSettings,
     name::Identity,
+    start::Hindrance,
     status,
 };
 use crate::crd::{
@@ -242,10 +243,15 @@ impl Planner<'_> {
         attempt::progress(&self.observed.identity, run, job, (seen, self.now))
     }
 
-    /// When to look again at a Pod that does not start: often at first.
-    fn poll(&self, began: Timestamp) -> Duration {
-        let is_new = self.now < later(began, seconds(30));
-        if is_new { SOON } else { SELDOM }
+    /// When to look again at a Pod that does not start, and at its deadline at the latest: often
+    /// at first, and seldom where the Pod itself tells, which is watched.
+    fn poll(&self, hindrance: Option<&Hindrance>, began: Timestamp, limit: i64) -> Duration {
+        let every = match hindrance {
+            Some(hindrance) if hindrance.is_watched() => SAFETY,
+            _ if self.now < later(began, seconds(30)) => SOON,
+            _ => SELDOM,
+        };
+        every.min(until(self.now, later(began, seconds(limit))))
     }
 
     fn in_progress(&mut self, reason: &str, message: &str) {

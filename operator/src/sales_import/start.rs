@@ -14,6 +14,19 @@ pub(crate) struct Hindrance {
     pub(crate) message: String,
 }
 
+impl Hindrance {
+    /// Whether it stands in the Pod, so that its end is told by the watch; events are not watched.
+    pub(crate) fn is_watched(&self) -> bool {
+        [
+            conditions::UNSCHEDULABLE,
+            conditions::IMAGE_PULL_FAILED,
+            conditions::CONFIG_MISSING,
+            conditions::CONTAINER_FAILED,
+        ]
+        .contains(&self.reason)
+    }
+}
+
 /// What keeps the importer from starting, as far as it is known.
 pub(crate) fn hindrance(pod: Option<&Pod>, events: &[Event]) -> Option<Hindrance> {
     match pod {

@@ -87,6 +87,7 @@ impl Planner<'_> {
         let limit = self.observed.import.spec.start_deadline_seconds;
         let began = self.status.attempt_time.as_ref().map_or(self.now, |time| time.0);
         let late = self.now >= later(began, seconds(limit));
+        let poll = self.poll(hindrance.as_ref(), began, limit);
         match hindrance {
             Some(Hindrance { reason, message }) if late => {
                 let limit = format!("The importer could not start within {limit} seconds");
@@ -101,7 +102,7 @@ impl Planner<'_> {
             }
             None => self.starting(),
         }
-        (Action::None, Some(self.poll(began)))
+        (Action::None, Some(poll))
     }
 
     fn starting(&mut self) {

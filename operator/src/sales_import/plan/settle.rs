@@ -18,6 +18,7 @@ use crate::{
     sales_import::{
         attempt::{self, Progress},
         job,
+        start::Hindrance,
     },
 };
 
@@ -102,10 +103,7 @@ impl Planner<'_> {
                 self.status.settle = Some(SettleStatus { job, ..settle });
                 (Action::None, Some(SOON))
             }
-            Progress::Waiting(hindrance) => {
-                let message = hindrance.map(|hindrance| hindrance.message);
-                self.wait_for_answer(settle, job, message)
-            }
+            Progress::Waiting(hindrance) => self.wait_for_answer(settle, job, hindrance.as_ref()),
             Progress::Running => {
                 self.outcome_unknown(None);
                 (Action::None, Some(SAFETY))
@@ -143,17 +141,18 @@ impl Planner<'_> {
         &mut self,
         settle: SettleStatus,
         job: JobReference,
-        hindrance: Option<String>,
+        hindrance: Option<&Hindrance>,
     ) -> Step {
-        let limit = seconds(self.observed.import.spec.start_deadline_seconds);
+        let limit = self.observed.import.spec.start_deadline_seconds;
         let began = settle.attempt_time.as_ref().map_or(self.now, |time| time.0);
-        let hindrance = hindrance.unwrap_or_default();
-        if self.now >= later(began, limit) {
-            let message = format!("Its Pod could not start: {hindrance}.");
+        let words = hindrance.map(|hindrance| hindrance.message.as_str());
+        if self.now >= later(began, seconds(limit)) {
+            let words = words.unwrap_or("nobody says why");
+            let message = format!("its Pod could not start: {words}");
             return self.ask_later(settle, &message, Action::Delete(vec![job]));
         }
-        self.outcome_unknown(Some(hindrance.as_str()).filter(|text| !text.is_empty()));
-        (Action::None, Some(self.poll(began)))
+        self.outcome_unknown(words);
+        (Action::None, Some(self.poll(hindrance, began, limit)))
     }
 
     fn ask_later(&mut self, settle: SettleStatus, message: &str, action: Action) -> Step {
