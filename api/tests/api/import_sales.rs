@@ -30,6 +30,23 @@ fn the_same_content_under_another_name_adds_nothing_and_names_the_first() {
 }
 
 #[test]
+fn the_same_file_many_times_at_once_counts_once() {
+    let api = Start::on_a_database().flag("uploads-at-once", "6").start();
+    let rows = std::thread::scope(|scope| {
+        let upload = || {
+            let answer = api.upload("sample.csv", SAMPLE);
+            assert_eq!(answer.status, 201, "{answer:?}");
+            answer.json()["data"]["imported_row"].as_u64().unwrap()
+        };
+        let uploads: Vec<_> = (0..6).map(|_| scope.spawn(upload)).collect();
+        uploads.into_iter().map(|upload| upload.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(rows.iter().sum::<u64>(), 4, "{rows:?}");
+    let total = api.get("/api/v1/revenue?from=2025-03-01&to=2025-03-02").json();
+    assert_eq!((&total["revenue"], &total["line_count"]), (&"-171.348".into(), &4.into()));
+}
+
+#[test]
 fn a_larger_file_adds_only_what_is_new() {
     let api = api();
     let first = [("3/1/2025", "1", "10"), ("3/1/2025", "2", "20")];
