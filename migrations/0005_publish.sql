@@ -14,11 +14,16 @@ AS $$
         WHERE dataset_id = p_dataset_id AND load_id = ANY (p_load_ids)
     ), live AS MATERIALIZED (
         -- The version of each of their order-days that counts.
+        -- Looked up by key, not joined: nobody knows how many rows a load has just written, and
+        -- a join planned for one row compares all with all.
         SELECT DISTINCT ON (order_id, sale_date) order_id, sale_date, line_count, revenue
         FROM touched
-        JOIN order_day USING (order_id)
+        CROSS JOIN LATERAL (
+            SELECT sale_date, line_count, revenue, load_id FROM order_day
+            WHERE dataset_id = p_dataset_id AND order_day.order_id = touched.order_id
+            OFFSET 0) versions
         JOIN load USING (load_id)
-        WHERE order_day.dataset_id = p_dataset_id AND load.state = 'live'
+        WHERE load.state = 'live'
         ORDER BY order_id, sale_date, publish_order DESC
     ), pairs AS (
         SELECT sale_date AS first_date,
@@ -52,7 +57,9 @@ AS $$
 DECLARE
     v_changed integer[] := array_remove(p_end || p_publish, NULL);
 BEGIN
-    PERFORM shift_figures(p_dataset_id, v_changed, -1);
+    IF EXISTS (SELECT FROM load WHERE dataset_id = p_dataset_id AND state = 'live') THEN
+        PERFORM shift_figures(p_dataset_id, v_changed, -1);
+    END IF;
     UPDATE load SET state = p_end_state, ended_at = now(), ended_by = p_end_by,
             ended_reason = p_end_reason
         WHERE load_id = ANY (p_end);

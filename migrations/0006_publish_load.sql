@@ -32,24 +32,26 @@ AS $$
 $$;
 
 -- The order-days of a load that are there already: with the same lines, or with others.
+-- Here and below, what belongs to a row is looked up by key in a subquery, not joined (see
+-- shift_figures).
 CREATE FUNCTION takings.met_order_days(p_dataset_id integer, p_load_id integer)
 RETURNS TABLE (order_id text, sale_date date, line_count bigint, earlier_load_id integer, same boolean)
 LANGUAGE sql STABLE
 SET search_path = takings, pg_temp
 AS $$
-    SELECT mine.order_id, mine.sale_date, mine.line_count, mine.earlier_load_id,
-        mine.fingerprint = earlier.fingerprint
+    SELECT order_id, sale_date, line_count, earlier_load_id, fingerprint = (
+        SELECT earlier.fingerprint FROM order_day earlier
+        WHERE earlier.dataset_id = mine.dataset_id AND earlier.order_id = mine.order_id
+            AND earlier.sale_date = mine.sale_date AND earlier.load_id = mine.earlier_load_id)
     FROM order_day mine
-    JOIN order_day earlier ON earlier.dataset_id = mine.dataset_id
-        AND earlier.order_id = mine.order_id AND earlier.sale_date = mine.sale_date
-        AND earlier.load_id = mine.earlier_load_id
-    WHERE mine.dataset_id = p_dataset_id AND mine.load_id = p_load_id
+    WHERE dataset_id = p_dataset_id AND load_id = p_load_id AND earlier_load_id IS NOT NULL
 $$;
 
 -- Under `onOverlap: Fail`, ends the transaction where any order-day conflicts, telling which.
 CREATE FUNCTION takings.fail_on_conflict(p_dataset_id integer, p_load_id integer) RETURNS void
 LANGUAGE plpgsql
 SET search_path = takings, pg_temp
+SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
     v_detail jsonb;
@@ -81,39 +83,48 @@ CREATE FUNCTION takings.leave_to_earlier(
 ) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = takings, pg_temp
+-- A plan kept from when the tables were small would be the wrong one.
+SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
     v_lines bigint;
 BEGIN
-    WITH skipped AS MATERIALIZED (
-        SELECT * FROM met_order_days(p_dataset_id, p_load_id)
-        WHERE same OR p_on_overlap = 'skip'
-    ), out_of_order_day AS (
-        DELETE FROM order_day USING skipped
-        WHERE order_day.dataset_id = p_dataset_id AND order_day.load_id = p_load_id
-            AND order_day.order_id = skipped.order_id AND order_day.sale_date = skipped.sale_date
-    ), out_of_sale AS (
-        DELETE FROM sale USING skipped
-        WHERE sale.dataset_id = p_dataset_id AND sale.load_id = p_load_id
-            AND sale.order_id = skipped.order_id AND sale.sale_date = skipped.sale_date
+    WITH skipped AS (
+        DELETE FROM order_day mine
+        WHERE dataset_id = p_dataset_id AND load_id = p_load_id AND earlier_load_id IS NOT NULL
+            AND (p_on_overlap = 'skip' OR fingerprint = (
+                SELECT earlier.fingerprint FROM order_day earlier
+                WHERE earlier.dataset_id = mine.dataset_id AND earlier.order_id = mine.order_id
+                    AND earlier.sale_date = mine.sale_date
+                    AND earlier.load_id = mine.earlier_load_id))
+        RETURNING line_count, earlier_load_id
     ), recorded AS (
         INSERT INTO load_overlap (load_id, earlier_load_id, skipped)
         SELECT p_load_id, earlier_load_id, count(*) FROM skipped GROUP BY earlier_load_id
     )
     SELECT coalesce(sum(line_count), 0) INTO v_lines FROM skipped;
+    IF v_lines > 0 THEN
+        DELETE FROM sale
+        WHERE dataset_id = p_dataset_id AND load_id = p_load_id AND (
+            SELECT kept.load_id FROM order_day kept
+            WHERE kept.dataset_id = p_dataset_id AND kept.order_id = sale.order_id
+                AND kept.sale_date = sale.sale_date AND kept.load_id = p_load_id) IS NULL;
+    END IF;
     -- What is left and was met is replaced: in every live load that holds it, so that each of
     -- them is known to be no longer there as a whole.
     INSERT INTO load_overlap AS kept (load_id, earlier_load_id, replaced)
-    SELECT p_load_id, earlier.load_id, count(*)
+    SELECT p_load_id, load.load_id, count(*)
     FROM order_day mine
-    JOIN order_day earlier ON earlier.dataset_id = mine.dataset_id
-        AND earlier.order_id = mine.order_id AND earlier.sale_date = mine.sale_date
-        AND earlier.load_id <> mine.load_id
-    JOIN load ON load.load_id = earlier.load_id AND load.state = 'live'
-        AND load.load_id <> ALL (p_retiring)
+    CROSS JOIN LATERAL (
+        SELECT earlier.load_id FROM order_day earlier
+        WHERE earlier.dataset_id = mine.dataset_id AND earlier.order_id = mine.order_id
+            AND earlier.sale_date = mine.sale_date AND earlier.load_id <> mine.load_id
+        OFFSET 0) earlier
+    JOIN load ON load.load_id = earlier.load_id
     WHERE mine.dataset_id = p_dataset_id AND mine.load_id = p_load_id
         AND mine.earlier_load_id IS NOT NULL
-    GROUP BY earlier.load_id
+        AND load.state = 'live' AND load.load_id <> ALL (p_retiring)
+    GROUP BY load.load_id
     ON CONFLICT (earlier_load_id, load_id) DO UPDATE SET replaced = excluded.replaced;
     RETURN v_lines;
 END
