@@ -49,6 +49,13 @@ impl Takings {
         Ok(serde_json::from_str(&self.cluster.kubectl(&command)?)?)
     }
 
+    /// The address of the API's Service.
+    pub fn service(&self) -> Result<String> {
+        let service = self.read(NAMESPACE, &["service", "takings-api"])?;
+        let address = service["spec"]["clusterIP"].as_str().context("no address")?;
+        Ok(format!("{address}:80"))
+    }
+
     /// The addresses of the API's replicas that are ready.
     pub fn replicas(&self) -> Result<Vec<String>> {
         let pods = self.read(NAMESPACE, &["pods", "-l", "app.kubernetes.io/component=api"])?;

@@ -55,14 +55,14 @@ fn each_does_what_it_says() -> Result<()> {
         check_details(example, &status["outcome"]);
     }
     volume.remove()?;
-    upload_through_a_replica(shop.takings)?;
+    upload_through_the_service(shop.takings)?;
     shop.close()
 }
 
 /// The API's way to the same dataset, which every replica answers for at once.
-fn upload_through_a_replica(takings: &Takings) -> Result<()> {
+fn upload_through_the_service(takings: &Takings) -> Result<()> {
     let file = ("by-hand.csv", "Sale Date,Sale ID,Item Total\n3/10/2025,7501,0.5\n");
-    let answer = http::upload(&takings.replicas()?[0], "/api/sales/import-sales/", file)?;
+    let answer = http::upload(&takings.service()?, "/api/sales/import-sales/", file)?;
     assert_eq!((answer.status, &answer.json["data"]["imported_row"]), (201, &json!(1)));
 
     let march = takings.ask("/api/metrics/revenue/?start=3/1/2025&end=03/31/2025")?;

@@ -32,7 +32,8 @@ fn an_importer_whose_pod_is_deleted_in_mid_load_begins_anew() -> Result<()> {
 
     let status = shop.finished("january")?;
     assert_eq!(reason(&status, "Ready"), "Published", "{status:#}");
-    assert_eq!((&status["run"], &status["attempt"]), (&json!(1), &json!(2)));
+    assert_eq!(status["run"], 1);
+    assert!(status["attempt"].as_u64() > Some(1), "{status:#}");
     let revenue = shop.revenue()?;
     assert_eq!(revenue["revenue"], sales.revenue);
     assert_eq!(revenue["line_count"], sales.lines);

@@ -1,6 +1,6 @@
 //! An upgrade of the release, while clients go on asking.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use e2e::{Takings, http, repository, takings::NAMESPACE};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -10,9 +10,7 @@ use std::{
 #[test]
 fn clients_notice_nothing_of_an_upgrade() -> Result<()> {
     let takings = Takings::shared()?;
-    let service = takings.read(NAMESPACE, &["service", "takings-api"])?;
-    let address = service["spec"]["clusterIP"].as_str().context("no address")?;
-    let address = format!("{address}:80");
+    let address = takings.service()?;
 
     let upgraded = AtomicBool::new(false);
     let (answered, failed) = thread::scope(|scope| {
