@@ -4,6 +4,7 @@
 //! that everybody knows.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
@@ -61,9 +62,12 @@ pub(crate) fn generated_file(lines: u64) -> Result<PathBuf> {
         let mut generate = Command::new(env!("CARGO"));
         generate
             .args(["run", "--quiet", "--release", "--locked", "--package", "importer"])
-            .args(["--example", "generate", "--", "--lines", &lines.to_string(), "--output"])
-            .arg(&unfinished);
-        progress::during(&format!("Generate {lines} lines"), || program::show(&mut generate))?;
+            .args(["--example", "generate", "--", &lines.to_string()])
+            .stdout(File::create(&unfinished)?);
+        progress::during(&format!("Generate {lines} lines"), || {
+            ensure!(generate.status()?.success(), "the generator failed");
+            Ok(())
+        })?;
         std::fs::rename(&unfinished, &file)?;
     }
     Ok(file)

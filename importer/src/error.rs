@@ -65,7 +65,8 @@ impl LoadError {
             Self::Header(_) => Reason::InvalidHeader,
             Self::TooManyRejected { .. } => Reason::TooManyRejected,
             Self::Ledger(error) => error.reason(),
-            Self::Stopped | Self::Internal(_) => Reason::Internal,
+            Self::Stopped => Reason::Stopped,
+            Self::Internal(_) => Reason::Internal,
         }
     }
 

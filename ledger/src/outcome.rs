@@ -137,6 +137,8 @@ pub enum Reason {
     DatabaseUnavailable,
     /// The database's schema is not one that this program knows.
     SchemaMismatch,
+    /// The importer was told to stop before it had ended.
+    Stopped,
     /// The program met something it did not expect.
     Internal,
     /// A reason that this program's version does not know.
@@ -322,6 +324,7 @@ impl Reason {
             Self::SourceUnavailable => "SourceUnavailable",
             Self::DatabaseUnavailable => "DatabaseUnavailable",
             Self::SchemaMismatch => "SchemaMismatch",
+            Self::Stopped => "Stopped",
             Self::Internal => "Internal",
             Self::Other => "Other",
         }

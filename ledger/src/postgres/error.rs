@@ -23,7 +23,7 @@ pub enum LedgerError {
         source: std::io::Error,
     },
     /// The database did not answer, broke off, or is full: worth a retry.
-    #[error("The database is not available: {0}.")]
+    #[error("The database is not available: {}.", why(.0))]
     Unavailable(#[source] sqlx::Error),
     /// The database holds no ledger.
     #[error("The database holds no ledger yet: run \"takings-importer migrate\" with the owner's URL.")]
@@ -168,6 +168,17 @@ impl LedgerError {
             }
             None => Self::Unreadable(message),
         }
+    }
+}
+
+/// What the driver says, in words for who does not know of pools.
+fn why(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::PoolTimedOut => "it gave no connection in time".into(),
+        sqlx::Error::PoolClosed => "this program is closing".into(),
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::Database(error) => error.message().into(),
+        other => other.to_string(),
     }
 }
 
