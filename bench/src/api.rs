@@ -100,10 +100,12 @@ fn fetch(url: &str) -> Result<String> {
 
 /// Requests a second that were answered with 200; any other answer voids the run.
 fn load(url: &str, seconds: u32) -> Result<f64> {
-    let report = program::run(
-        Command::new("wrk")
-            .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s"), url]),
-    )?;
+    let report = program::run(Command::new("wrk").args([
+        "-t1",
+        &format!("-c{CONNECTIONS}"),
+        &format!("-d{seconds}s"),
+        url,
+    ]))?;
     ensure!(
         !report.contains("Non-2xx") && !report.contains("Socket errors"),
         "not every request was answered:\n{report}"

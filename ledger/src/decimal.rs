@@ -92,7 +92,10 @@ impl FromStr for Decimal {
 impl fmt::Display for Decimal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, fraction) = (self.0.unsigned_abs() / UNIT.unsigned_abs(), self.0.unsigned_abs() % UNIT.unsigned_abs());
+        let (whole, fraction) = (
+            self.0.unsigned_abs() / UNIT.unsigned_abs(),
+            self.0.unsigned_abs() % UNIT.unsigned_abs(),
+        );
         if fraction == 0 {
             return write!(formatter, "{sign}{whole}");
         }
@@ -175,7 +178,10 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_plain_decimal() {
-        for text in ["", " ", "-", ".", "1e3", "NaN", "inf", "1,234.50", "(12.50)", "$5", "1 2", "--1", "1.2.3", "٣", "−5"] {
+        for text in [
+            "", " ", "-", ".", "1e3", "NaN", "inf", "1,234.50", "(12.50)", "$5", "1 2", "--1",
+            "1.2.3", "٣", "−5",
+        ] {
             assert_eq!(text.parse::<Decimal>(), Err(DecimalError::NotANumber), "{text:?}");
         }
         assert_eq!("0.0000000001".parse::<Decimal>(), Err(DecimalError::TooPrecise));
@@ -195,7 +201,11 @@ mod tests {
             ("10", 3, 4, "3.3333"),
             ("-10", 3, 4, "-3.3333"),
         ] {
-            assert_eq!(decimal(sum).divide_half_even(count, places), Some(decimal(average)), "{sum}/{count}");
+            assert_eq!(
+                decimal(sum).divide_half_even(count, places),
+                Some(decimal(average)),
+                "{sum}/{count}"
+            );
         }
         assert_eq!(decimal("1").divide_half_even(0, 2), None);
     }

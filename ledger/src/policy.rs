@@ -72,7 +72,9 @@ impl MaxRejected {
     pub fn allows(self, rejected: u64, read: u64) -> bool {
         match self {
             Self::Count(count) => rejected <= count,
-            Self::Percent(percent) => u128::from(rejected) * 100 <= u128::from(read) * u128::from(percent),
+            Self::Percent(percent) => {
+                u128::from(rejected) * 100 <= u128::from(read) * u128::from(percent)
+            }
         }
     }
 }

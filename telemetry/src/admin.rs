@@ -57,10 +57,7 @@ pub fn router(registry: Registry, readiness: impl Readiness) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(Admin {
-            registry,
-            readiness: Arc::new(readiness),
-        })
+        .with_state(Admin { registry, readiness: Arc::new(readiness) })
 }
 
 async fn readyz(State(admin): State<Admin>) -> Response {
@@ -108,10 +105,7 @@ mod tests {
     async fn metrics_tell_the_version_and_the_process() {
         let (status, body) = get("/metrics", || Ok(())).await;
         assert_eq!(status, StatusCode::OK);
-        assert!(
-            body.contains("takings_build_info{version=\"1.2.3\"} 1"),
-            "{body}"
-        );
+        assert!(body.contains("takings_build_info{version=\"1.2.3\"} 1"), "{body}");
         assert!(body.contains("process_resident_memory_bytes"), "{body}");
     }
 }

@@ -16,12 +16,7 @@ pub struct LogSettings {
     #[arg(long, env = "TAKINGS_LOG", default_value = "info", global = true)]
     pub log_level: String,
     /// How log lines look.
-    #[arg(
-        long,
-        env = "TAKINGS_LOG_FORMAT",
-        default_value = "json",
-        global = true
-    )]
+    #[arg(long, env = "TAKINGS_LOG_FORMAT", default_value = "json", global = true)]
     pub log_format: LogFormat,
 }
 
@@ -66,26 +61,15 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder()
-        .parse(&settings.log_level)
-        .map_err(|error| {
-            let level = &settings.log_level;
-            format!(
-                "the log level {level:?} is no filter such as info or info,operator=debug: {error}"
-            )
-        })?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer);
+    let filter = EnvFilter::builder().parse(&settings.log_level).map_err(|error| {
+        let level = &settings.log_level;
+        format!("the log level {level:?} is no filter such as info or info,operator=debug: {error}")
+    })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     Ok(match settings.log_format {
         LogFormat::Text => Box::new(lines.with_ansi(false).finish()),
         LogFormat::Json => Box::new(
-            lines
-                .json()
-                .flatten_event(true)
-                .with_current_span(true)
-                .with_span_list(false)
-                .finish(),
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish(),
         ),
     })
 }
@@ -101,10 +85,7 @@ mod tests {
 
     impl io::Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0
-                .lock()
-                .map_err(|_| io::Error::other("poisoned"))?
-                .write(bytes)
+            self.0.lock().map_err(|_| io::Error::other("poisoned"))?.write(bytes)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -113,10 +94,7 @@ mod tests {
     }
 
     fn settings(log_level: &str) -> LogSettings {
-        LogSettings {
-            log_level: log_level.into(),
-            log_format: LogFormat::Json,
-        }
+        LogSettings { log_level: log_level.into(), log_format: LogFormat::Json }
     }
 
     #[test]

@@ -6,10 +6,7 @@ use prometheus::{IntGaugeVec, Opts, Registry};
 /// CPU time, open files); the program adds what it counts.
 pub fn registry(version: &str) -> prometheus::Result<Registry> {
     let registry = Registry::new();
-    let options = Opts::new(
-        "takings_build_info",
-        "Always 1; the label is the program's version.",
-    );
+    let options = Opts::new("takings_build_info", "Always 1; the label is the program's version.");
     let build_info = IntGaugeVec::new(options, &["version"])?;
     build_info.with_label_values(&[version]).set(1);
     registry.register(Box::new(build_info))?;

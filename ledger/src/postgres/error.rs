@@ -9,10 +9,14 @@ use crate::outcome::{Conflict, Reason};
 #[non_exhaustive]
 pub enum LedgerError {
     /// No connection string at all.
-    #[error("No database is set: give DATABASE_URL, or DATABASE_URL_FILE with a file that holds it.")]
+    #[error(
+        "No database is set: give DATABASE_URL, or DATABASE_URL_FILE with a file that holds it."
+    )]
     MissingUrl,
     /// A connection string that can't be read. It is not quoted: it may hold a password.
-    #[error("The database URL is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full.")]
+    #[error(
+        "The database URL is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full."
+    )]
     InvalidUrl,
     /// The file that should hold the connection string.
     #[error("The file {} that should hold the database URL can't be read: {source}.", path.display())]
@@ -26,7 +30,9 @@ pub enum LedgerError {
     #[error("The database is not available: {}.", why(.0))]
     Unavailable(#[source] sqlx::Error),
     /// The database holds no ledger.
-    #[error("The database holds no ledger yet: run \"takings-importer migrate\" with the owner's URL.")]
+    #[error(
+        "The database holds no ledger yet: run \"takings-importer migrate\" with the owner's URL."
+    )]
     SchemaMissing,
     /// The database's schema is older or newer than this program knows.
     #[error("The ledger's schema is version {found}, this program knows {oldest} to {newest}: {}.",
@@ -43,7 +49,9 @@ pub enum LedgerError {
     #[error("{0}")]
     NotGranted(String),
     /// No such role.
-    #[error("The database role {0} does not exist: make it first, such as with CREATE ROLE \"{0}\" LOGIN PASSWORD '…'.")]
+    #[error(
+        "The database role {0} does not exist: make it first, such as with CREATE ROLE \"{0}\" LOGIN PASSWORD '…'."
+    )]
     UnknownRole(String),
     /// A newer run of the import has begun.
     #[error("{0}")]

@@ -51,9 +51,8 @@ impl Ledger {
     /// Opens the transaction that the lines of a run go into.
     pub async fn load(&self, run: &OpenRun) -> Result<Load, LedgerError> {
         let mut transaction = self.pool.begin().await?;
-        let load_id = sqlx::query_scalar("SELECT takings.open_load()")
-            .fetch_one(&mut *transaction)
-            .await?;
+        let load_id =
+            sqlx::query_scalar("SELECT takings.open_load()").fetch_one(&mut *transaction).await?;
         Ok(Load { ledger: self.clone(), run: run.clone(), load_id, transaction })
     }
 }
@@ -117,7 +116,8 @@ impl Load {
         let dataset_id = self.run.dataset_id.to_string();
         let load_id = self.load_id.to_string();
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        let number = |field: &Option<crate::Decimal>| field.map_or_else(String::new, |n| n.to_string());
+        let number =
+            |field: &Option<crate::Decimal>| field.map_or_else(String::new, |n| n.to_string());
         for sale in sales {
             let written = writer.write_record([
                 &dataset_id,

@@ -76,10 +76,8 @@ impl Ledger {
     /// Lets a role read all figures, as the API does. For the owner.
     pub async fn grant_reader(&self, role: &str) -> Result<(), LedgerError> {
         self.require_role(role).await?;
-        let quoted: String = sqlx::query_scalar("SELECT quote_ident($1)")
-            .bind(role)
-            .fetch_one(&self.pool)
-            .await?;
+        let quoted: String =
+            sqlx::query_scalar("SELECT quote_ident($1)").bind(role).fetch_one(&self.pool).await?;
         // GRANT takes no parameters; the name was quoted by the server itself.
         sqlx::query(AssertSqlSafe(format!("GRANT takings_api TO {quoted}")))
             .execute(&self.pool)

@@ -11,7 +11,8 @@ use sqlx::{PgConnection, Row, types::Json};
 
 use super::{Ledger, LedgerError};
 use crate::{
-    Currency, Dataset, Digest, ImportId, MaxRejected, OnOverlap, Outcome, Reject, RejectReason, Run,
+    Currency, Dataset, Digest, ImportId, MaxRejected, OnOverlap, Outcome, Reject, RejectReason,
+    Run,
     outcome::{Conflict, Existing, Reason, RunResult},
 };
 
@@ -236,23 +237,21 @@ impl Ledger {
     async fn refuse_run(&self, run: &OpenRun, refusal: &Refusal) -> Result<(), LedgerError> {
         let mut transaction = self.pool.begin().await?;
         add_rejects(&mut transaction, run, &refusal.rejects).await?;
-        sqlx::query(
-            "SELECT takings.refuse_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        )
-        .bind(run.imported_file_id)
-        .bind(refusal.reason.as_str())
-        .bind(&refusal.message)
-        .bind(refusal.digest.map(|digest| digest.0.to_vec()))
-        .bind(signed(refusal.bytes))
-        .bind(signed(refusal.lines_read))
-        .bind(signed(refusal.lines_skipped))
-        .bind(signed(refusal.lines_rejected))
-        .bind(refusal.first_sale_date.map(ToSqlx::to_sqlx))
-        .bind(refusal.last_sale_date.map(ToSqlx::to_sqlx))
-        .bind(Json(&refusal.conflicts))
-        .bind(Json(&refusal.reject_counts))
-        .execute(&mut *transaction)
-        .await?;
+        sqlx::query("SELECT takings.refuse_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
+            .bind(run.imported_file_id)
+            .bind(refusal.reason.as_str())
+            .bind(&refusal.message)
+            .bind(refusal.digest.map(|digest| digest.0.to_vec()))
+            .bind(signed(refusal.bytes))
+            .bind(signed(refusal.lines_read))
+            .bind(signed(refusal.lines_skipped))
+            .bind(signed(refusal.lines_rejected))
+            .bind(refusal.first_sale_date.map(ToSqlx::to_sqlx))
+            .bind(refusal.last_sale_date.map(ToSqlx::to_sqlx))
+            .bind(Json(&refusal.conflicts))
+            .bind(Json(&refusal.reject_counts))
+            .execute(&mut *transaction)
+            .await?;
         Ok(transaction.commit().await?)
     }
 }
@@ -312,7 +311,9 @@ fn sentence(outcome: &Outcome) -> String {
     match &outcome.existing {
         Some(Existing { filename, import_id, requested_by, load, .. }) => {
             let who = if requested_by.is_empty() { &import_id.to_string() } else { requested_by };
-            format!("The same content is in the ledger already: load {load}, imported as {filename:?} by {who}. Nothing was added.")
+            format!(
+                "The same content is in the ledger already: load {load}, imported as {filename:?} by {who}. Nothing was added."
+            )
         }
         None => format!(
             "{lines_imported} lines imported, {lines_skipped} skipped, {lines_rejected} rejected."

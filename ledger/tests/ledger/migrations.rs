@@ -1,8 +1,8 @@
 //! The schema: made once, by several at once, and checked by who uses it.
 
+use crate::support::{TestLedger, connect};
 use harness::postgres::Server;
 use ledger::postgres::{DatabaseUrl, Ledger, LedgerError};
-use crate::support::{TestLedger, connect};
 
 #[tokio::test]
 async fn migrating_twice_and_at_once_changes_nothing_more() {

@@ -82,7 +82,8 @@ fn file(lines: &Lines, policy: OnOverlap) -> File {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     // Few orders, days and amounts, so that files meet in every way.
     let lines = || prop::collection::vec((1_i8..5, 0_u8..4, -1_i64..3), 0..8);
-    let policy = || prop::sample::select(vec![OnOverlap::Fail, OnOverlap::Skip, OnOverlap::Replace]);
+    let policy =
+        || prop::sample::select(vec![OnOverlap::Fail, OnOverlap::Skip, OnOverlap::Replace]);
     let step = prop_oneof![
         6 => (lines(), policy()).prop_map(|(lines, policy)| Step::Load { lines, policy }),
         2 => (0_usize..8, lines(), policy())
@@ -151,7 +152,8 @@ async fn compare(test: &TestLedger, model: &Model) {
 fn any_history_of_imports_gives_the_figures_of_the_model() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let test = runtime.block_on(TestLedger::new());
-    let mut runner = TestRunner::new(Config { cases: 30, failure_persistence: None, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: 30, failure_persistence: None, ..Config::default() });
     let result = runner.run(&steps(), |steps| {
         runtime.block_on(async {
             test.sql("TRUNCATE takings.imported_file, takings.load, takings.sale, takings.order_day, takings.load_overlap, takings.daily_revenue, takings.order_day_pair, takings.reject CASCADE");

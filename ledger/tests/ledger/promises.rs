@@ -1,11 +1,11 @@
 //! The promises of the ledger, each on a real PostgreSQL.
 
+use crate::support::{File, TestLedger, connect, day, load, open, write_and_publish};
 use ledger::{
     OnOverlap, Reject, RejectReason, Run,
     outcome::{Reason, RunResult},
     postgres::{LedgerError, Refusal},
 };
-use crate::support::{File, TestLedger, connect, day, load, open, write_and_publish};
 
 #[tokio::test]
 async fn every_line_counts_once_equal_ones_and_refunds_too() {
@@ -146,7 +146,10 @@ async fn a_later_run_of_an_import_takes_the_place_of_the_former() {
     let outcome = test.load(&corrected).await;
     assert_eq!(outcome.result, RunResult::Published, "{}", outcome.message);
     assert_eq!(test.figures(1, 31).await, ("10".into(), 1, 1));
-    assert_eq!(test.sql("SELECT string_agg(state, ' ' ORDER BY load_id) FROM takings.load"), "retired live");
+    assert_eq!(
+        test.sql("SELECT string_agg(state, ' ' ORDER BY load_id) FROM takings.load"),
+        "retired live"
+    );
     // The same content as a third run: the load stays.
     let same = File::new(&[(1, "a", "10")]).run_of(first.import_id(), 3);
     assert_eq!(test.load(&same).await.result, RunResult::AlreadyLoaded);
@@ -229,8 +232,7 @@ async fn the_same_content_from_two_imports_at_once_counts_once() {
     let test = TestLedger::new().await;
     let (one, other) = (File::new(&[(1, "a", "1")]), File::new(&[(1, "a", "1")]));
     let second_pool = connect(&test.database.url);
-    let (one, other) =
-        tokio::join!(load(&test.ledger, &one), load(&second_pool, &other));
+    let (one, other) = tokio::join!(load(&test.ledger, &one), load(&second_pool, &other));
     let results = [one.unwrap().result, other.unwrap().result];
     assert!(results.contains(&RunResult::Published) && results.contains(&RunResult::AlreadyLoaded));
     assert_eq!(test.figures(1, 31).await, ("1".into(), 1, 1));
@@ -338,7 +340,8 @@ async fn a_products_price_is_that_of_its_latest_sale() {
         file.sales[0].unit_price = Some(price.parse().unwrap());
         file
     };
-    let price = "SELECT name || ' ' || latest_price || ' ' || latest_price_date FROM takings.product";
+    let price =
+        "SELECT name || ' ' || latest_price || ' ' || latest_price_date FROM takings.product";
     test.load(&priced(5, "2.50")).await;
     test.load(&priced(3, "9")).await;
     assert_eq!(test.sql(price), "Mineral Water 2.5 2025-03-05");

@@ -1,12 +1,12 @@
 //! Who may do what, also with the password and `psql` in hand.
 
+use crate::support::{File, TestLedger, connect, day, load, open, write_and_publish};
 use harness::postgres::Server;
 use ledger::{
     Dataset,
     outcome::{Reason, RunResult},
     postgres::{DatabaseUrl, Ledger, LedgerError},
 };
-use crate::support::{File, TestLedger, connect, day, load, open, write_and_publish};
 
 #[tokio::test]
 async fn a_role_loads_only_into_datasets_that_are_granted_to_it() {
@@ -18,7 +18,10 @@ async fn a_role_loads_only_into_datasets_that_are_granted_to_it() {
     assert_eq!(mine.result, RunResult::Published, "{}", mine.message);
     for dataset in ["shop-b", "default"] {
         let outcome = load(&importer, &File::new(&[(1, "a", "1")]).dataset(dataset)).await.unwrap();
-        assert_eq!((outcome.result, outcome.reason), (RunResult::Refused, Reason::DatasetNotGranted));
+        assert_eq!(
+            (outcome.result, outcome.reason),
+            (RunResult::Refused, Reason::DatasetNotGranted)
+        );
         assert!(outcome.message.contains("takings-importer grant --role"), "{}", outcome.message);
     }
 }
@@ -42,7 +45,8 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
     test.load(&published).await;
     let partition = "sale_".to_owned()
         + &test.sql("SELECT dataset_id FROM takings.dataset WHERE name = 'victim'");
-    let row = test.sql("SELECT imported_file_id FROM takings.imported_file WHERE status = 'Running'");
+    let row =
+        test.sql("SELECT imported_file_id FROM takings.imported_file WHERE status = 'Running'");
     let digest = "'\\x00'::bytea";
     for attempt in [
         format!("INSERT INTO takings.{partition} SELECT * FROM takings.{partition}"),
@@ -75,7 +79,8 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
     );
     assert_eq!(seen.unwrap().trim(), "t");
     // A run of its own under the same import id does not touch the victim's.
-    let outcome = load(&thief, &File::new(&[]).dataset("own").run_of(published.import_id(), 9)).await;
+    let outcome =
+        load(&thief, &File::new(&[]).dataset("own").run_of(published.import_id(), 9)).await;
     assert_eq!(outcome.unwrap().result, RunResult::Published);
     let victim = "victim".parse().unwrap();
     let figures = test.ledger.revenue(&victim, day(1), day(31)).await.unwrap();

@@ -1,6 +1,5 @@
 //! A ledger of its own for each test, on the shared PostgreSQL, and short ways to fill it.
 
-
 use std::collections::BTreeMap;
 
 use harness::postgres::{Database, Server};
@@ -8,7 +7,9 @@ use jiff::civil::{Date, date};
 use ledger::{
     Currency, Dataset, Decimal, Digest, ImportId, MaxRejected, OnOverlap, Outcome, Reject, Run,
     Sale,
-    postgres::{Begun, DatabaseUrl, Ledger, LedgerError, OpenRun, PoolSettings, RunRequest, Totals},
+    postgres::{
+        Begun, DatabaseUrl, Ledger, LedgerError, OpenRun, PoolSettings, RunRequest, Totals,
+    },
 };
 
 /// A migrated database, dropped at the end of the test.
@@ -51,8 +52,7 @@ impl TestLedger {
 
     /// Revenue, lines and distinct orders of the default dataset between two days of March 2025.
     pub(crate) async fn figures(&self, from: i8, to: i8) -> (String, u64, u64) {
-        let figures =
-            self.ledger.revenue(&Dataset::default(), day(from), day(to)).await.unwrap();
+        let figures = self.ledger.revenue(&Dataset::default(), day(from), day(to)).await.unwrap();
         (figures.revenue.to_string(), figures.line_count, figures.order_count)
     }
 
