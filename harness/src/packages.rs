@@ -27,6 +27,7 @@ pub const BUILD: &[Package] = &[
 pub const NODE: &[Package] = &[
     Package { name: "conntrack", file: "/usr/sbin/conntrack" },
     Package { name: "containernetworking-plugins", file: "/usr/lib/cni/bridge" },
+    Package { name: "curl", file: "/usr/bin/curl" },
     Package { name: "iproute2", file: "/bin/ip" },
     Package { name: "iptables", file: "/usr/sbin/iptables" },
     Package { name: "nftables", file: "/usr/sbin/nft" },
@@ -56,15 +57,21 @@ pub fn ensure(packages: &[Package]) -> Result<()> {
     progress::during(&format!("Install {names}"), || install(&missing))
 }
 
+/// Downloads packages into `folder`, without installing them.
+pub fn download(names: &[&str], folder: &Path) -> Result<()> {
+    apt_get(|apt| apt.arg("download").args(names).current_dir(folder))
+}
+
 fn install(names: &[&str]) -> Result<()> {
-    let mut apt = apt();
-    if program::run(apt.args(["install", "-y", "--no-install-recommends"]).args(names)).is_ok() {
-        return Ok(());
+    apt_get(|apt| apt.args(["install", "-y", "--no-install-recommends"]).args(names))
+}
+
+/// Tries again with fresh lists of packages: a bare machine has none, or old ones.
+fn apt_get(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
+    if program::run(arguments(&mut apt())).is_err() {
+        program::run(apt().arg("update")).context("can't fetch the lists of packages")?;
+        program::run(arguments(&mut apt()))?;
     }
-    // A bare machine has no lists, or old ones.
-    program::run(self::apt().arg("update")).context("can't fetch the lists of packages")?;
-    let mut apt = self::apt();
-    program::run(apt.args(["install", "-y", "--no-install-recommends"]).args(names))?;
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use crate::{
     control_plane::{ControlPlane, User},
     packages, program, progress, tools,
 };
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -63,7 +63,8 @@ pub fn up() -> Result<Cluster> {
         packages::ensure(packages::IMAGES)?;
         tools::ensure(PROCESSES)?;
         tools::ensure(&["containerd-shim-runc-v2", "ctr", "runc"])?;
-        progress::during("Start the cluster", || cluster.start())?;
+        progress::during("Start the cluster", || cluster.start())
+            .context("`make cluster-down` removes what is left of it, to begin anew")?;
     }
     Ok(cluster)
 }

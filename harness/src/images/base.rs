@@ -2,7 +2,7 @@
 //! Debian's packages.
 
 use super::buildah::{self, Recipe};
-use crate::{cache, program, progress};
+use crate::{cache, packages, program, progress};
 use anyhow::{Context, Result};
 use std::{fs, path::Path, process::Command};
 
@@ -20,9 +20,7 @@ pub(super) fn ensure() -> Result<&'static str> {
 fn build() -> Result<()> {
     let folder = cache::folder("images/base")?;
     let root = cache::created(folder.join("root"))?;
-    let mut download = Command::new("apt-get");
-    program::run(download.args(["-q", "download"]).args(PACKAGES).current_dir(&folder))
-        .context("the base image is made of Debian's packages")?;
+    packages::download(PACKAGES, &folder).context("the base image is made of Debian's packages")?;
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "deb") {

@@ -4,17 +4,14 @@
 //! both processes, their certificates and kubeconfigs, all in that folder. Never: anything that
 //! runs Pods.
 
-use crate::{
-    cache,
-    pki::{Authority, KeyFiles, Subject},
-    process::Daemon,
-    program, tools,
-};
+mod credentials;
+
+pub(crate) use credentials::User;
+
+use crate::{cache, process::Daemon, program, tools};
 use anyhow::{Context, Result};
-use rcgen::KeyPair;
 use rustix::process::Signal;
-use serde_json::json;
-use std::{fs, net::TcpListener, path::PathBuf, process::Command, time::Duration};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 /// etcd and kube-apiserver, running or not.
 #[derive(Debug)]
@@ -28,16 +25,6 @@ pub(crate) struct ControlPlane {
     pub(crate) extra_arguments: &'static [&'static str],
 }
 
-/// Whom a kubeconfig speaks for: its file's name, the user, the group.
-pub(crate) struct User {
-    pub(crate) name: &'static str,
-    pub(crate) account: &'static str,
-    pub(crate) group: Option<&'static str>,
-}
-
-const ADMINISTRATOR: User =
-    User { name: "admin", account: "takings-admin", group: Some("system:masters") };
-
 impl ControlPlane {
     /// Starts what does not run and waits until it answers.
     pub(crate) fn start(&self, users: &[User]) -> Result<()> {
@@ -49,7 +36,8 @@ impl ControlPlane {
         self.ensure("etcd", &self.etcd()?)?;
         self.ensure("kube-apiserver", &self.apiserver()?)?;
         let apiserver = self.daemon("kube-apiserver");
-        apiserver.wait_until(Duration::from_mins(1), || self.is_ready())
+        apiserver.wait_until(Duration::from_mins(1), || self.is_ready())?;
+        self.daemon("etcd").check()
     }
 
     /// Stops both and forgets all that they held.
@@ -72,7 +60,7 @@ impl ControlPlane {
 
     /// An administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.kubeconfig_of(ADMINISTRATOR.name)
+        self.kubeconfig_of(credentials::ADMINISTRATOR.name)
     }
 
     /// The kubeconfig of one of the users that it was started with.
@@ -107,68 +95,6 @@ impl ControlPlane {
     pub(crate) fn ensure(&self, name: &str, command: &Command) -> Result<()> {
         let daemon = self.daemon(name);
         if daemon.is_running() { Ok(()) } else { daemon.start(command) }
-    }
-
-    /// Makes ports, certificates, keys and kubeconfigs; the administrator's kubeconfig is last and
-    /// says that all are there.
-    fn prepare(&self, users: &[User]) -> Result<()> {
-        // Held together, so that they differ.
-        let listeners: Vec<_> = (0..3).map(|_| TcpListener::bind((self.address, 0))).collect();
-        for (listener, name) in listeners.into_iter().zip(["api", "etcd", "etcd-peer"]) {
-            let port = listener?.local_addr()?.port().to_string();
-            cache::write(&self.file(&format!("{name}.port")), port)?;
-        }
-        let authority = Authority::new("takings-kubernetes")?;
-        authority.write(&self.file("ca.crt"))?;
-        let names = [
-            "localhost",
-            "127.0.0.1",
-            self.address,
-            self.first_service,
-            "kubernetes",
-            "kubernetes.default",
-            "kubernetes.default.svc",
-            "kubernetes.default.svc.cluster.local",
-        ];
-        let server = Subject {
-            common_name: "kube-apiserver",
-            organization: Some("system:masters"),
-            names: &names,
-        };
-        authority.issue(&self.folder, "apiserver", server)?;
-        let tokens = KeyPair::generate()?;
-        cache::write_secret(&self.file("tokens.key"), tokens.serialize_pem())?;
-        cache::write(&self.file("tokens.pub"), tokens.public_key_pem())?;
-        for user in users.iter().chain([&ADMINISTRATOR]) {
-            self.write_kubeconfig(&authority, user)?;
-        }
-        Ok(())
-    }
-
-    fn write_kubeconfig(&self, authority: &Authority, user: &User) -> Result<()> {
-        let names = [self.address];
-        let subject =
-            Subject { common_name: user.account, organization: user.group, names: &names };
-        let KeyFiles { certificate, key } = authority.issue(&self.folder, user.name, subject)?;
-        let server = format!("https://{}:{}", self.address, self.port("api")?);
-        let content = json!({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "takings",
-            "contexts": [{
-                "name": "takings",
-                "context": {"cluster": "takings", "user": user.account},
-            }],
-            "clusters": [{
-                "name": "takings",
-                "cluster": {"server": server, "certificate-authority": self.file("ca.crt")},
-            }],
-            "users": [{
-                "name": user.account,
-                "user": {"client-certificate": certificate, "client-key": key},
-            }],
-        });
-        cache::write_secret(&self.kubeconfig_of(user.name), serde_json::to_string(&content)?)
     }
 
     fn etcd(&self) -> Result<Command> {
