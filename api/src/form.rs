@@ -16,6 +16,7 @@ use std::{
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use importer::{error::LoadError, source::SourceError};
 use multer::{Field, Multipart};
 use tokio::{io::AsyncRead, time::Instant};
 use tokio_util::io::StreamReader;
@@ -161,9 +162,10 @@ impl UploadedFile {
             },
         );
         let bytes = bytes.map_err(move |error: FormError| {
-            let told = io::Error::other(error.to_string());
+            // As the source's own error: no decoder may take it for damage of the file.
+            let broken = SourceError::Broken(io::Error::other(error.to_string()));
             failure.get_or_init(|| error);
-            told
+            io::Error::other(LoadError::from(broken))
         });
         StreamReader::new(Box::pin(bytes))
     }
