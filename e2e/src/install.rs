@@ -9,7 +9,13 @@ use crate::{
     takings::{DATABASE, NAMESPACE, Takings},
 };
 use anyhow::{Context, Result};
-use harness::{cache, cluster::Cluster, images, postgres::Server, program, progress, tools};
+use harness::{
+    cache,
+    cluster::Cluster,
+    images::{self, Images},
+    postgres::Server,
+    program, progress, tools,
+};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -100,29 +106,30 @@ fn install_chart(takings: &Takings) -> Result<()> {
 }
 
 fn values(takings: &Takings) -> Result<Value> {
-    let images = &takings.images;
-    let (importer, importer_tag) = split(&images.importer)?;
-    let (operator, operator_tag) = split(&images.operator)?;
-    let (api, api_tag) = split(&images.api)?;
-    let image =
-        |repository: &str| json!({"registry": "", "repository": repository, "pullPolicy": "Never"});
+    let Images { operator, importer, api } = &takings.images;
+    let (operator, importer, api) = (split(operator)?, split(importer)?, split(api)?);
     let mut values = json!({
         "database": {"caKey": "ca.crt", "migrations": {"caKey": "ca.crt"}},
         "importer": {
-            "image": image(importer),
+            "image": {"repository": importer.0, "tag": importer.1},
             "network": {"allow": [takings.cluster.host_address()]},
             "allowHttp": true,
         },
-        "operator": {"image": image(operator), "logLevel": "info,operator=debug"},
+        "operator": {
+            "image": {"repository": operator.0, "tag": operator.1},
+            "logLevel": "info,operator=debug",
+        },
         "api": {
-            "image": image(api),
-            "blueGreen": {"slots": {"blue": {"image": {"tag": api_tag}}}},
+            "image": {"repository": api.0},
+            "blueGreen": {"slots": {"blue": {"image": {"tag": api.1}}}},
             "uploads": {"existingSecret": "takings-uploads"},
             "lifecycle": {"preStopSleepSeconds": 3, "minReadySeconds": 0},
         },
     });
-    values["importer"]["image"]["tag"] = json!(importer_tag);
-    values["operator"]["image"]["tag"] = json!(operator_tag);
+    for program in ["importer", "operator", "api"] {
+        values[program]["image"]["registry"] = json!("");
+        values[program]["image"]["pullPolicy"] = json!("Never");
+    }
     Ok(values)
 }
 
