@@ -47,7 +47,7 @@ use apply::{ApplyError, FIELD_MANAGER, Hands};
 use observe::observe;
 
 /// SalesImports that are looked at at the same time.
-const CONCURRENCY: u16 = 16;
+const CONCURRENCY: u16 = 32;
 
 /// A SalesImport as it is watched: one that this program can't read must not hide the others.
 type Watched = DeserializeGuard<SalesImport>;

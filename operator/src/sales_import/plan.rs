@@ -38,7 +38,7 @@ use crate::crd::{
 /// Soon, where no watch tells of the change that is waited for (an event, a missing Pod).
 const SOON: Duration = Duration::from_secs(2);
 /// As `SOON`, once it has not changed for a while.
-const SELDOM: Duration = Duration::from_secs(10);
+const SELDOM: Duration = Duration::from_secs(30);
 /// In case that a watch has missed something.
 const SAFETY: Duration = Duration::from_mins(1);
 
@@ -246,10 +246,10 @@ impl Planner<'_> {
     /// When to look again at a Pod that does not start, and at its deadline at the latest: often
     /// at first, and seldom where the Pod itself tells, which is watched.
     fn poll(&self, hindrance: Option<&Hindrance>, began: Timestamp, limit: i64) -> Duration {
+        let age = self.now.duration_since(began).unsigned_abs();
         let every = match hindrance {
             Some(hindrance) if hindrance.is_watched() => SAFETY,
-            _ if self.now < later(began, seconds(30)) => SOON,
-            _ => SELDOM,
+            _ => (age / 4).clamp(SOON, SELDOM),
         };
         every.min(until(self.now, later(began, seconds(limit))))
     }
