@@ -58,6 +58,12 @@ pub fn lock(name: &str) -> Result<Lock> {
     Ok(Lock { _file: file })
 }
 
+/// Whether the cache lies on an overlay, as in a container: a further one can't lie on it.
+pub fn is_on_overlay() -> Result<bool> {
+    const OVERLAY: i64 = 0x794c_7630;
+    Ok(rustix::fs::statfs(&root()?)?.f_type == OVERLAY)
+}
+
 /// A short name for content: equal content, equal name.
 #[must_use]
 pub fn fingerprint(content: &[u8]) -> String {

@@ -137,7 +137,7 @@ impl Cluster {
         network::HOST.to_owned()
     }
 
-    /// Makes an image (an OCI archive) known to the node.
+    /// Makes an image archive known to the node.
     pub fn load_image(&self, archive: &Path) -> Result<()> {
         node::load_image(archive)
     }

@@ -1,4 +1,4 @@
-//! Builds an image and keeps it as an OCI archive.
+//! Builds an image and keeps it as an archive.
 
 use crate::{cache, packages, program};
 use anyhow::Result;
@@ -30,7 +30,8 @@ impl<'a> Recipe<'a> {
 pub(crate) fn build(recipe: &Recipe<'_>, archive: &Path) -> Result<()> {
     store(recipe)?;
     let _ = fs::remove_file(archive);
-    let destination = format!("oci-archive:{}:{}", archive.display(), recipe.name);
+    // Layers in an OCI archive are compressed, which takes longer than all the rest.
+    let destination = format!("docker-archive:{}:{}", archive.display(), recipe.name);
     program::run(buildah()?.args(["push", recipe.name, &destination]))?;
     program::run(buildah()?.args(["rmi", recipe.name]))?;
     Ok(())
@@ -58,8 +59,10 @@ pub(crate) fn has(name: &str) -> Result<bool> {
 
 /// buildah with a store of its own, so that the machine's other images are left alone.
 fn buildah() -> Result<Command> {
+    // Copies of whole layers are slow, but go anywhere.
+    let driver = if cache::is_on_overlay()? { "vfs" } else { "overlay" };
     let mut buildah = Command::new("buildah");
-    buildah.arg("--root").arg(cache::folder("images/store")?);
-    buildah.args(["--runroot", "/run/takings-buildah", "--storage-driver", "vfs"]);
+    buildah.arg("--root").arg(cache::folder(&format!("images/{driver}"))?);
+    buildah.args(["--runroot", "/run/takings-buildah", "--storage-driver", driver]);
     Ok(buildah)
 }

@@ -35,6 +35,7 @@ fn containerd_settings(folder: &Path) -> Result<String> {
     let (folder, run, socket) = (folder.display(), network::RUN, socket());
     let (socket, runc) = (socket.display(), tools::path("runc")?);
     let (runc, pause) = (runc.display(), pause::IMAGE);
+    let snapshotter = snapshotter()?;
     Ok(format!(
         r#"version = 3
 root = "{folder}/containerd"
@@ -45,6 +46,8 @@ address = "{socket}"
 path = "{folder}/opt"
 [plugins.'io.containerd.nri.v1.nri']
 disable = true
+[plugins.'io.containerd.cri.v1.images']
+snapshotter = "{snapshotter}"
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
 sandbox = "{pause}"
 [plugins.'io.containerd.cri.v1.runtime']
@@ -62,6 +65,11 @@ Root = "{run}/runc"
 SystemdCgroup = false
 "#
     ))
+}
+
+/// Copies of whole layers are slow, but go anywhere.
+fn snapshotter() -> Result<&'static str> {
+    Ok(if cache::is_on_overlay()? { "native" } else { "overlayfs" })
 }
 
 fn pod_network(addresses: &Path) -> Value {
@@ -85,9 +93,11 @@ fn pod_network(addresses: &Path) -> Value {
     })
 }
 
-/// Makes an image (an OCI archive) known to the node.
+/// Makes an image archive known to the node.
 pub(in crate::cluster) fn load_image(archive: &Path) -> Result<()> {
-    program::run(ctr()?.args(["images", "import"]).arg(archive))?;
+    let mut import = ctr()?;
+    import.args(["images", "import", "--snapshotter", snapshotter()?]).arg(archive);
+    program::run(&mut import)?;
     Ok(())
 }
 
