@@ -49,9 +49,9 @@ pub(crate) fn release_build(program: &str) -> Result<PathBuf> {
     build.args(["build", "--release", "--locked", "--bin", program]);
     progress::during(&format!("Build {program}"), || program::show(&mut build))?;
     let here = std::env::current_exe()?;
-    let built = here.parent().context("a program without a folder")?.join(program);
-    ensure!(built.exists(), "{} is missing: run the bench itself with --release", built.display());
-    Ok(built)
+    let path = here.parent().context("a program without a folder")?.join(program);
+    ensure!(path.exists(), "{} is missing: run the bench itself with --release", path.display());
+    Ok(path)
 }
 
 /// The file of so many lines, always the same, kept in the cache.

@@ -1,5 +1,7 @@
 //! Background processes, known by their pid files.
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly, its helpers too")]
+
 use harness::{cache, process::Daemon};
 use rustix::process::Signal;
 use std::{fs, process::Command, time::Duration};

@@ -42,6 +42,9 @@ pub enum RejectReason {
     NulCharacter,
     /// A text field of more than 4 KiB.
     TooLong,
+    /// A reason that this program's version does not know.
+    #[serde(other)]
+    Other,
 }
 
 impl Reject {
@@ -67,6 +70,7 @@ impl RejectReason {
             Self::InvalidUtf8 => "InvalidUtf8",
             Self::NulCharacter => "NulCharacter",
             Self::TooLong => "TooLong",
+            Self::Other => "Other",
         }
     }
 }

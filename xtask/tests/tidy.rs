@@ -1,4 +1,5 @@
 //! The rules that keep the rooms apart, each a test. ARCHITECTURE.md says why they are there.
+#![allow(clippy::unwrap_used, reason = "a test fails loudly, its helpers too")]
 
 use std::{path::PathBuf, process::Command};
 

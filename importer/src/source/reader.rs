@@ -51,7 +51,7 @@ impl Read for Reader {
                     biased;
                     () = cancel.cancelled() => Err(io::Error::other(LoadError::Stopped)),
                     read = tokio::time::timeout(*read_timeout, reader.read(buffer)) => {
-                        read.unwrap_or_else(|_| Err(silent(*read_timeout)))
+                        read.unwrap_or_else(|_| Err(silent(*read_timeout))).map_err(broken)
                     }
                 }
             }),
@@ -61,6 +61,14 @@ impl Read for Reader {
 
 fn silent(read_timeout: Duration) -> io::Error {
     io::Error::other(LoadError::from(SourceError::Silent(read_timeout)))
+}
+
+/// Marked as the source's, so that no later stage takes it for a fault of the content.
+fn broken(error: io::Error) -> io::Error {
+    if error.get_ref().is_some_and(|error| error.is::<LoadError>()) {
+        return error;
+    }
+    io::Error::other(LoadError::from(SourceError::Broken(error)))
 }
 
 #[cfg(test)]
@@ -79,6 +87,20 @@ mod tests {
     fn a_stream_that_stays_silent_is_given_up() {
         let error = read_one(CancellationToken::new(), Duration::from_millis(20));
         assert!(matches!(error, LoadError::Source(SourceError::Silent(_))), "{error}");
+    }
+
+    #[test]
+    fn a_gzip_stream_that_breaks_off_is_the_sources_fault() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let _entered = runtime.enter();
+        let parts = [Ok(&[0x1f_u8, 0x8b, 8, 0, 0][..]), Err(io::Error::other("connection lost"))];
+        let reader = Box::new(tokio_util::io::StreamReader::new(futures::stream::iter(parts)));
+        let opened = Opened::Stream { reader, read_timeout: Duration::from_secs(5) };
+        let bytes = opened.reader(CancellationToken::new());
+        let read = crate::decompress::decompress(bytes, crate::Limits::default());
+        let read = read.and_then(|mut file| Ok(file.read_to_end(&mut Vec::new())?));
+        let error = read.unwrap_err();
+        assert!(matches!(error, LoadError::Source(SourceError::Broken(_))), "{error}");
     }
 
     #[test]

@@ -108,14 +108,15 @@ impl LedgerError {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::InvalidUrl | Self::MissingUrl => Reason::InvalidArgument,
+            Self::InvalidUrl | Self::MissingUrl | Self::NothingToRevert(_) => {
+                Reason::InvalidArgument
+            }
             Self::UnreadableUrlFile { .. } | Self::Unavailable(_) => Reason::DatabaseUnavailable,
             Self::SchemaMissing | Self::SchemaMismatch { .. } => Reason::SchemaMismatch,
             Self::NotGranted(_) => Reason::DatasetNotGranted,
             Self::Superseded(_) => Reason::RunSuperseded,
             Self::Overlap { .. } => Reason::Overlap,
             Self::CurrencyMismatch(_) => Reason::CurrencyMismatch,
-            Self::NothingToRevert(_) => Reason::InvalidArgument,
             _ => Reason::Internal,
         }
     }

@@ -22,7 +22,7 @@ const MESSAGE_BYTES: usize = 256 * 1024;
 pub struct Load {
     ledger: Ledger,
     run: OpenRun,
-    load_id: i32,
+    key: i32,
     transaction: Transaction<'static, Postgres>,
 }
 
@@ -51,9 +51,9 @@ impl Ledger {
     /// Opens the transaction that the lines of a run go into.
     pub async fn load(&self, run: &OpenRun) -> Result<Load, LedgerError> {
         let mut transaction = self.pool.begin().await?;
-        let load_id =
+        let key =
             sqlx::query_scalar("SELECT takings.open_load()").fetch_one(&mut *transaction).await?;
-        Ok(Load { ledger: self.clone(), run: run.clone(), load_id, transaction })
+        Ok(Load { ledger: self.clone(), run: run.clone(), key, transaction })
     }
 }
 
@@ -99,7 +99,7 @@ impl Load {
     async fn publish_load(&mut self, totals: &Totals) -> Result<(), LedgerError> {
         sqlx::query("SELECT takings.publish_load($1, $2, $3, $4, $5, $6, $7)")
             .bind(self.run.imported_file_id)
-            .bind(self.load_id)
+            .bind(self.key)
             .bind(&totals.digest.0[..])
             .bind(signed(totals.bytes))
             .bind(signed(totals.lines_read))
@@ -114,7 +114,7 @@ impl Load {
     fn rows(&self, sales: &[Sale]) -> Result<Vec<u8>, LedgerError> {
         let mut writer = csv::Writer::from_writer(Vec::with_capacity(sales.len() * 128));
         let dataset_id = self.run.dataset_id.to_string();
-        let load_id = self.load_id.to_string();
+        let load_id = self.key.to_string();
         let text = |field: &Option<String>| field.clone().unwrap_or_default();
         let number =
             |field: &Option<crate::Decimal>| field.map_or_else(String::new, |n| n.to_string());

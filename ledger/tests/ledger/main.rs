@@ -1,4 +1,5 @@
 //! The ledger on a real PostgreSQL: what it promises, who may do what, its schema.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly, its helpers too")]
 
 mod migrations;
 mod model;

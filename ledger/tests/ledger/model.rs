@@ -66,7 +66,9 @@ fn order_days(lines: &Lines) -> OrderDays {
     for &(on, order, cents) in lines {
         days.entry((order, on)).or_default().push(cents);
     }
-    days.values_mut().for_each(|lines| lines.sort_unstable());
+    for lines in days.values_mut() {
+        lines.sort_unstable();
+    }
     days
 }
 
