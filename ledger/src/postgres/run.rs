@@ -315,8 +315,11 @@ fn sentence(outcome: &Outcome) -> String {
                 "The same content is in the ledger already: load {load}, imported as {filename:?} by {who}. Nothing was added."
             )
         }
-        None => format!(
-            "{lines_imported} lines imported, {lines_skipped} skipped, {lines_rejected} rejected."
-        ),
+        None => {
+            let plural = if *lines_imported == 1 { "" } else { "s" };
+            format!(
+                "{lines_imported} line{plural} imported, {lines_skipped} skipped, {lines_rejected} rejected."
+            )
+        }
     }
 }

@@ -1,3 +1,5 @@
+//! What may be opened beneath a root, and what may not.
+
 use std::{
     fs,
     io::Read,
