@@ -5,6 +5,8 @@
 ARG BASE=gcr.io/distroless/cc-debian12:nonroot
 
 FROM docker.io/library/rust:1.95-bookworm AS programs
+# The image's own compiler, whichever patch release; rust-toolchain.toml would fetch another.
+ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked --package operator --package importer --package api \
