@@ -307,19 +307,20 @@ fn number(run: Run) -> i32 {
 
 /// What a published run says, in a sentence.
 fn sentence(outcome: &Outcome) -> String {
-    let Outcome { lines_imported, lines_skipped, lines_rejected, .. } = outcome;
-    match &outcome.existing {
-        Some(Existing { filename, import_id, requested_by, load, .. }) => {
-            let who = if requested_by.is_empty() { &import_id.to_string() } else { requested_by };
-            format!(
-                "The same content is in the ledger already: load {load}, imported as {filename:?} by {who}. Nothing was added."
-            )
-        }
-        None => {
-            let plural = if *lines_imported == 1 { "" } else { "s" };
-            format!(
-                "{lines_imported} line{plural} imported, {lines_skipped} skipped, {lines_rejected} rejected."
-            )
-        }
+    if let Some(existing) = &outcome.existing {
+        return named(existing);
     }
+    let Outcome { lines_imported, lines_skipped, lines_rejected, .. } = outcome;
+    let plural = if *lines_imported == 1 { "" } else { "s" };
+    format!(
+        "{lines_imported} line{plural} imported, {lines_skipped} skipped, {lines_rejected} rejected."
+    )
+}
+
+fn named(Existing { filename, import_id, requested_by, load, .. }: &Existing) -> String {
+    let who = if requested_by.is_empty() { &import_id.to_string() } else { requested_by };
+    format!(
+        "The same content is in the ledger already: load {load}, imported as {filename:?} by \
+         {who}. Nothing was added."
+    )
 }
