@@ -129,7 +129,7 @@ impl<R: Read> Read for Unpacking<R> {
     }
 }
 
-fn is_ours(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+pub(crate) fn is_ours(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     error.is::<LoadError>()
 }
 

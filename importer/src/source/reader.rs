@@ -65,7 +65,7 @@ fn silent(read_timeout: Duration) -> io::Error {
 
 /// Marked as the source's, so that no later stage takes it for a fault of the content.
 fn broken(error: io::Error) -> io::Error {
-    if error.get_ref().is_some_and(|error| error.is::<LoadError>()) {
+    if error.get_ref().is_some_and(crate::decompress::is_ours) {
         return error;
     }
     io::Error::other(LoadError::from(SourceError::Broken(error)))
