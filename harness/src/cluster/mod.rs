@@ -53,6 +53,10 @@ const PROCESSES: &[&str] = &[
     "coredns",
 ];
 
+/// What is called now and then. Named beside the processes, since programs of one module are
+/// built together in little more time than one.
+const COMMANDS: &[&str] = &["containerd-shim-runc-v2", "ctr", "helm", "kubectl", "runc"];
+
 /// Brings the cluster up; nothing where it is up.
 pub fn up() -> Result<Cluster> {
     let _lock = cache::lock("cluster")?;
@@ -61,8 +65,7 @@ pub fn up() -> Result<Cluster> {
         require_root()?;
         packages::ensure(packages::NODE)?;
         packages::ensure(packages::IMAGES)?;
-        tools::ensure(PROCESSES)?;
-        tools::ensure(&["containerd-shim-runc-v2", "ctr", "runc"])?;
+        tools::ensure(&[PROCESSES, COMMANDS].concat())?;
         progress::during("Start the cluster", || cluster.start())
             .context("`make cluster-down` removes what is left of it, to begin anew")?;
     }

@@ -85,7 +85,6 @@ fn local() -> Result<Place> {
         let compile = || progress::during("Compile the programs", Programs::compile);
         let compiling = scope.spawn(compile);
         let cluster = cluster::up()?;
-        tools::ensure(&["helm"])?;
         match compiling.join() {
             Ok(programs) => Ok((cluster, programs?)),
             Err(_) => bail!("compiling ended in a panic"),
