@@ -14,7 +14,7 @@ run: ## Bring Takings up on a local cluster and import a file (CLUSTER=local|kin
 stop: ## Stop all that was started; the database's data stays
 	@$(cargo) xtask down
 test: ## Test everything, with a real PostgreSQL, API server and cluster
-	$(cargo) xtask setup && cargo test $(everything)
+	$(cargo) xtask setup && cargo test $(everything) --exclude e2e && cargo test $(everything) --test chart --test cluster -- --test-threads=8
 fmt: ## Format the code
 	$(cargo) fmt --all
 lint: ## Check format and lints, warnings denied
