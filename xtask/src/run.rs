@@ -23,9 +23,9 @@ const QUESTION: &str = "/api/metrics/revenue/?start=2025-03-01&end=2025-03-31";
 /// Brings all up, imports the first example and asks for the revenue.
 pub(crate) fn run(whither: Where) -> Result<()> {
     let start = Instant::now();
-    let place = Place::prepare(whither)?;
-    // The end-to-end tests take the release's place: one of both at a time.
+    // A cluster has one release, and the end-to-end tests make theirs.
     let _lock = cache::lock("release")?;
+    let place = Place::prepare(whither)?;
     progress::during("Set up the database", || database::create(&place))?;
     progress::during("Install Takings", || release::install(&place))?;
     progress::during("Let the logins in, wait for the API", || {
