@@ -26,7 +26,10 @@ use crate::{filename, lingering::Lingering, problem::Kind};
 /// The field that holds the file.
 const FIELD: &str = "file";
 /// Bytes that may lie around the file: other fields, headers. They are held in memory.
-const MAX_AROUND: u64 = 64 * 1024;
+const MAX_AROUND: u64 = 128 * 1024;
+/// Bytes of them that the parser is given at once. It asks up to six times before it looks at what
+/// it has, so that more would count the beginning of the file as what lies around it.
+const PIECE: usize = 8 * 1024;
 
 /// How much a body may have, and how long it may take.
 #[derive(Clone, Copy, Debug)]
@@ -193,28 +196,33 @@ fn chunks(
     allowed: Arc<AtomicU64>,
 ) -> impl futures::Stream<Item = Result<Bytes, FormError>> + Send + 'static {
     let end = Instant::now() + limits.whole;
-    stream::try_unfold((body, 0_u64, allowed), move |(mut body, read, allowed)| async move {
-        // One chunk at a time: the parser takes in all that it can have at once.
+    let state = (body, Bytes::new(), 0_u64, allowed);
+    stream::try_unfold(state, move |(mut body, mut rest, mut read, allowed)| async move {
+        // One piece at a time: the parser takes in all that it can have at once.
         tokio::task::yield_now().await;
         let left = allowed.load(Ordering::Relaxed);
         if left == 0 {
             return Err(FormError::TooMuchAround);
         }
-        let until = end.min(Instant::now() + limits.pause);
-        let next =
-            tokio::time::timeout_at(until, body.next()).await.map_err(|_| too_late(end, limits))?;
-        let Some(chunk) = next.transpose().map_err(|_| FormError::BrokenOff)? else {
-            return Ok(None);
-        };
-        let length = chunk.len() as u64;
-        let read = read.saturating_add(length);
-        if read > limits.bytes {
-            return Err(FormError::TooLarge(limits.bytes));
+        if rest.is_empty() {
+            let until = end.min(Instant::now() + limits.pause);
+            let next = tokio::time::timeout_at(until, body.next());
+            let next = next.await.map_err(|_| too_late(end, limits))?;
+            let Some(chunk) = next.transpose().map_err(|_| FormError::BrokenOff)? else {
+                return Ok(None);
+            };
+            read = read.saturating_add(chunk.len() as u64);
+            if read > limits.bytes {
+                return Err(FormError::TooLarge(limits.bytes));
+            }
+            rest = chunk;
         }
-        if left != u64::MAX {
-            allowed.store(left.saturating_sub(length), Ordering::Relaxed);
+        if left == u64::MAX {
+            return Ok(Some((std::mem::take(&mut rest), (body, rest, read, allowed))));
         }
-        Ok(Some((chunk, (body, read, allowed))))
+        let piece = rest.split_to(rest.len().min(PIECE));
+        allowed.store(left.saturating_sub(piece.len() as u64), Ordering::Relaxed);
+        Ok(Some((piece, (body, rest, read, allowed))))
     })
 }
 
