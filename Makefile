@@ -3,7 +3,7 @@ cargo = $(if $(shell command -v cargo),cargo,$(error Rust is missing: install it
 everything = --workspace --features importer/failpoints,operator/failpoints
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test fmt lint generate check-generated chart bench images tools \
+.PHONY: help run stop test fmt lint generate check-generated chart deny bench images tools \
         cluster-up cluster-down cluster-status clean
 
 help: ## List the targets
@@ -25,6 +25,8 @@ check-generated: ## Fail where generated files are not up to date
 	@$(cargo) xtask generate --check
 chart: ## Check the chart: helm lint, kubeconform, a real API server
 	$(cargo) test $(everything) --package e2e --test chart
+deny: ## Check licences, sources and versions of all dependencies (needs cargo-deny)
+	$(cargo) deny check
 bench: ## Measure imports and answers, each as a ratio against a peer
 	$(cargo) build --release --bins && cargo run --release --package bench -- import && cargo run --release --package bench -- api
 images: ## Build the programs' images and load them into the cluster
