@@ -45,7 +45,7 @@ pub(crate) fn run(lines: u64, rounds: usize) -> Result<()> {
 
 /// The release build of a program, made now.
 pub(crate) fn release_build(program: &str) -> Result<PathBuf> {
-    let mut build = Command::new(env!("CARGO"));
+    let mut build = Command::new("cargo");
     build.args(["build", "--release", "--locked", "--bin", program]);
     progress::during(&format!("Build {program}"), || program::show(&mut build))?;
     let here = std::env::current_exe()?;
@@ -59,7 +59,7 @@ pub(crate) fn generated_file(lines: u64) -> Result<PathBuf> {
     let file = cache::folder("bench")?.join(format!("sales-{lines}.csv"));
     if !file.exists() {
         let unfinished = file.with_extension("unfinished");
-        let mut generate = Command::new(env!("CARGO"));
+        let mut generate = Command::new("cargo");
         generate
             .args(["run", "--quiet", "--release", "--locked", "--package", "importer"])
             .args(["--example", "generate", "--", &lines.to_string()])
