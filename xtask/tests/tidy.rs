@@ -91,6 +91,21 @@ fn all_sql_lives_in_the_ledger() {
 }
 
 #[test]
+fn a_sale_is_never_updated_and_deleted_only_by_its_own_publish() {
+    for (path, text) in files("migrations", ".sql") {
+        let text = text.to_lowercase();
+        let updates = text.split("update ").skip(1).filter(|rest| {
+            let table = rest.split_whitespace().next().unwrap_or_default();
+            table.trim_start_matches("takings.").starts_with("sale")
+        });
+        assert_eq!(updates.count(), 0, "{path} must not update a sale");
+        let deletes = text.matches("delete from sale").count();
+        let allowed = usize::from(path.ends_with("0006_publish_load.sql"));
+        assert_eq!(deletes, allowed, "{path}: only the publish that skips a line deletes it");
+    }
+}
+
+#[test]
 fn money_is_never_a_float() {
     for room in ["ledger/src", "importer/src/validate.rs", "importer/src/load.rs"] {
         if root().join(room).exists() {
