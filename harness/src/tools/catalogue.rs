@@ -75,7 +75,7 @@ pub(super) const MODULES: &[Module] = &[
     Module {
         name: "coredns",
         path: "github.com/coredns/coredns",
-        programs: &[program("coredns", "github.com/coredns/coredns")],
+        programs: &[program("coredns", ".")],
         ..PLAIN
     },
     Module {
