@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use e2e::{Shop, Takings, sales, shop::reason, takings::NAMESPACE};
 use harness::progress;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     sync::{Mutex, PoisonError},
     thread::sleep,
@@ -28,7 +28,7 @@ fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {
         "january",
         json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}),
     )?;
-    let retried = |status: &serde_json::Value| {
+    let retried = |status: &Value| {
         status["attempt"] == 1 && reason(status, "Finished") == "Retrying"
     };
     shop.status_when("january", "being retried", retried)?;
@@ -41,6 +41,35 @@ fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {
     assert_eq!(shop.revenue()?["revenue"], sales.revenue);
     assert_eq!(shop.revenue()?["line_count"], sales.lines);
     shop.close()
+}
+
+#[test]
+fn an_import_without_retries_is_settled_before_anyone_calls_it_failed() -> Result<()> {
+    let shop = Shop::open("settled")?;
+    let sales = sales::generate(5, 300);
+    shop.put("report", &sales.csv)?;
+
+    let _lock = OPERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let _crashing =
+        Crashing::set(shop.takings, "TAKINGS_IMPORTER_ENV=TAKINGS_FAILPOINT=after-publish")?;
+    shop.import(
+        "january",
+        json!({"retries": 0, "source": {"configMap": {"name": "report", "key": "file.csv"}}}),
+    )?;
+
+    let status = shop.finished("january")?;
+    assert_eq!(reason(&status, "Ready"), "Published", "{status:#}");
+    assert_eq!((&status["run"], &status["attempt"]), (&json!(1), &json!(1)));
+    assert_eq!(status["outcome"]["linesImported"], sales.lines);
+    let jobs = shop.jobs()?;
+    let settles = |job: &&Value| job["metadata"]["name"].as_str().is_some_and(is_settle);
+    assert_eq!((jobs.len(), jobs.iter().filter(settles).count()), (2, 1), "{jobs:#?}");
+    assert_eq!(shop.revenue()?["revenue"], sales.revenue);
+    shop.close()
+}
+
+fn is_settle(job: &str) -> bool {
+    job.ends_with("-1-settle-1")
 }
 
 #[test]
