@@ -2,6 +2,14 @@
 -- what counts is decided by which loads are live. `sale` has no key, no index that is looked at
 -- while loading, no trigger and no foreign key: it is on the hot path.
 
+-- Signed figures by day, and how many orders have two days in succession.
+CREATE TYPE takings.figures AS (
+    days date[], revenues numeric[], line_counts bigint[], order_counts bigint[],
+    first_dates date[], second_dates date[], pair_counts bigint[]
+);
+-- A product's latest price within a chunk.
+CREATE TYPE takings.price AS (product_id integer, price_date date, price numeric);
+
 -- A stream of sales within which an order id is unique, in one currency.
 CREATE TABLE takings.dataset (
     dataset_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -9,8 +17,9 @@ CREATE TABLE takings.dataset (
     -- Of its live loads; null where there are none.
     currency text CHECK (currency ~ '^[A-Z]{3}$'),
     -- Fingerprints are keyed, so that nobody can craft a file whose lines seem to be others.
-    fingerprint_key bytea NOT NULL
-        DEFAULT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
+    fingerprint_key bytea NOT NULL DEFAULT uuid_send(gen_random_uuid()),
+    -- Goes up with each change of its live loads.
+    version bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -70,19 +79,44 @@ CREATE INDEX imported_file_digest ON takings.imported_file (dataset_id, digest);
 CREATE INDEX imported_file_existing ON takings.imported_file (existing_load_id)
     WHERE existing_load_id IS NOT NULL;
 
--- What a published run put into the ledger. Of two live loads that hold an order-day, the one
--- published later counts.
+-- What a run puts into the ledger. Of two live loads that hold an order-day, the one published
+-- later counts.
 CREATE SEQUENCE takings.load_id AS integer;
 CREATE TABLE takings.load (
     load_id integer PRIMARY KEY,
     dataset_id integer NOT NULL REFERENCES takings.dataset,
-    imported_file_id bigint NOT NULL UNIQUE REFERENCES takings.imported_file,
-    publish_order bigint NOT NULL,
-    state text NOT NULL DEFAULT 'live' CHECK (state IN ('live', 'retired', 'reverted')),
+    imported_file_id bigint NOT NULL REFERENCES takings.imported_file,
+    -- Null until then.
+    publish_order bigint,
+    -- Loading: a run is still at it. Dropped: its lines are on their way out.
+    state text NOT NULL DEFAULT 'loading'
+        CHECK (state IN ('loading', 'dropped', 'live', 'retired', 'reverted')),
+    opened_at timestamptz NOT NULL DEFAULT now(),
     ended_at timestamptz,
     ended_by text,
     ended_reason text,
-    UNIQUE (dataset_id, publish_order)
+    UNIQUE (dataset_id, publish_order),
+    CHECK ((publish_order IS NULL) = (state IN ('loading', 'dropped')))
+);
+CREATE UNIQUE INDEX load_of_run ON takings.load (imported_file_id) WHERE state <> 'dropped';
+
+-- A stretch of the file that was loaded in one transaction, with what it adds up to: a retry goes
+-- on behind what is here. Chunk -1 holds what orders that lie in several chunks correct.
+CREATE TABLE takings.load_chunk (
+    load_id integer NOT NULL REFERENCES takings.load,
+    chunk integer NOT NULL,
+    end_byte bigint NOT NULL,
+    -- SHA-256 of the file up to its end: the same content or another. Of chunk -1: the comparison.
+    content bytea NOT NULL,
+    lines_read bigint NOT NULL,
+    lines_rejected bigint NOT NULL,
+    reject_counts jsonb NOT NULL,
+    -- The range of its order ids; null where it has none.
+    first_order bytea,
+    last_order bytea,
+    figures takings.figures NOT NULL,
+    prices takings.price[] NOT NULL,
+    PRIMARY KEY (load_id, chunk)
 );
 
 -- One accepted line of a file. A partition a dataset, since INSERT is granted on the partition.
@@ -91,32 +125,48 @@ CREATE TABLE takings.sale (
     load_id integer NOT NULL,
     line integer NOT NULL,
     sale_date date NOT NULL,
+    product_id integer,
+    location_id integer,
+    payment_method_id integer,
     order_id text COLLATE "C" NOT NULL,
-    product text,
-    location text,
-    payment_method text,
     client text,
     quantity numeric,
-    unit_price numeric,
     line_total numeric NOT NULL
 ) PARTITION BY LIST (dataset_id);
 -- A load's lines lie side by side: a few bytes per 128 pages lead to them.
 CREATE INDEX sale_load ON takings.sale USING brin (load_id) WITH (autosummarize = on);
 
--- The lines of one order on one date in one load: the unit in which files are compared.
-CREATE TABLE takings.order_day (
+-- The order-days of a chunk, some thousand orders a row, sorted by id: what files are compared
+-- by. Only the importer reads what is in them (see its module order_days).
+CREATE TABLE takings.order_block (
+    load_id integer NOT NULL,
+    chunk integer NOT NULL,
+    block integer NOT NULL,
+    order_count integer NOT NULL,
+    first_order bytea NOT NULL,
+    last_order bytea NOT NULL,
+    ids bytea NOT NULL,
+    order_days bytea NOT NULL,
+    fingerprints bytea NOT NULL,
+    -- Which order-days the load does not hold, since they were there already; null: it holds all.
+    skipped bytea,
+    PRIMARY KEY (load_id, chunk, block)
+) WITH (toast_tuple_target = 8160);
+-- Dense already. The ids stay in the row, the others are read where an order is met.
+ALTER TABLE takings.order_block
+    ALTER ids SET STORAGE EXTERNAL,
+    ALTER order_days SET STORAGE EXTERNAL,
+    ALTER fingerprints SET STORAGE EXTERNAL;
+
+-- Order-days of a load that do not count as long as another load is live that has them too; by
+-- itself: that it never held, since they were there already.
+CREATE TABLE takings.superseded (
     dataset_id integer NOT NULL,
     load_id integer NOT NULL,
+    by_load_id integer NOT NULL,
     sale_date date NOT NULL,
-    -- The load whose version counted when this one was published; null where there was none.
-    earlier_load_id integer,
-    order_id text COLLATE "C" NOT NULL,
-    line_count bigint NOT NULL,
-    revenue numeric NOT NULL,
-    fingerprint bytea NOT NULL,
-    PRIMARY KEY (dataset_id, order_id, sale_date, load_id)
-);
-CREATE INDEX order_day_load ON takings.order_day USING brin (load_id) WITH (autosummarize = on);
+    order_id text COLLATE "C" NOT NULL
+) PARTITION BY LIST (dataset_id);
 
 -- How a load met earlier ones: order-days it left to them, order-days it took from them.
 CREATE TABLE takings.load_overlap (
@@ -147,28 +197,31 @@ CREATE TABLE takings.order_day_pair (
     PRIMARY KEY (dataset_id, first_date, second_date)
 );
 
--- The names that published files held.
+-- The names that files held, each with the number that stands for it in `sale`.
 CREATE TABLE takings.product (
+    product_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dataset_id integer NOT NULL REFERENCES takings.dataset,
-    name text NOT NULL,
-    -- Of the latest sale that gave one.
+    name text COLLATE "C" NOT NULL,
+    -- Of the latest published sale that gave one.
     latest_price numeric,
     latest_price_date date,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (dataset_id, name)
+    UNIQUE (dataset_id, name)
 );
 CREATE TABLE takings.location (
+    location_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dataset_id integer NOT NULL REFERENCES takings.dataset,
-    name text NOT NULL,
+    name text COLLATE "C" NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (dataset_id, name)
+    UNIQUE (dataset_id, name)
 );
 CREATE TABLE takings.payment_method (
+    payment_method_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dataset_id integer NOT NULL REFERENCES takings.dataset,
-    name text NOT NULL,
+    name text COLLATE "C" NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (dataset_id, name)
+    UNIQUE (dataset_id, name)
 );
 
 -- Every rejected line of a published run; of a refused one the first 10,000.
@@ -191,21 +244,24 @@ CREATE TABLE takings.ledger_version (
 );
 INSERT INTO takings.ledger_version DEFAULT VALUES;
 
--- The version of each order-day that counts.
-CREATE VIEW takings.live_order_day AS
-SELECT DISTINCT ON (order_day.dataset_id, order_day.order_id, order_day.sale_date) order_day.*
-FROM takings.order_day
-JOIN takings.load ON load.load_id = order_day.load_id AND load.state = 'live'
-ORDER BY order_day.dataset_id, order_day.order_id, order_day.sale_date, load.publish_order DESC;
-
 -- The lines that count: what every figure can be recomputed from.
 CREATE VIEW takings.live_sale AS
-SELECT sale.*
+SELECT sale.dataset_id, sale.load_id, sale.line, sale.sale_date, sale.order_id,
+    product.name AS product, location.name AS location, payment_method.name AS payment_method,
+    sale.client, sale.quantity, sale.line_total
 FROM takings.sale
-JOIN takings.live_order_day USING (dataset_id, order_id, sale_date, load_id);
+JOIN takings.load ON load.load_id = sale.load_id AND load.state = 'live'
+LEFT JOIN takings.product USING (product_id)
+LEFT JOIN takings.location USING (location_id)
+LEFT JOIN takings.payment_method USING (payment_method_id)
+WHERE NOT EXISTS (
+    SELECT FROM takings.superseded JOIN takings.load later ON later.load_id = by_load_id
+    WHERE superseded.dataset_id = sale.dataset_id AND superseded.load_id = sale.load_id
+        AND superseded.order_id = sale.order_id AND superseded.sale_date = sale.sale_date
+        AND later.state = 'live');
 
-GRANT SELECT ON takings.imported_file, takings.load, takings.sale, takings.order_day,
+GRANT SELECT ON takings.imported_file, takings.load, takings.sale, takings.superseded,
     takings.load_overlap, takings.daily_revenue, takings.order_day_pair, takings.product,
     takings.location, takings.payment_method, takings.reject, takings.ledger_version,
-    takings.live_order_day, takings.live_sale TO takings_api;
+    takings.live_sale TO takings_api;
 GRANT SELECT (dataset_id, name, currency, created_at) ON takings.dataset TO takings_api;

@@ -1,7 +1,8 @@
 -- Who may write which dataset, decided here and by nobody else: importers can call the functions
 -- below and insert into the partitions granted to them, and can do nothing else.
--- Error codes of ours: TK001 not granted, TK002 superseded, TK003 ended, TK004 overlap,
--- TK005 currency, TK006 nothing to revert, TK007 the same content is there.
+-- Error codes of ours: TK001 not granted, TK002 superseded, TK003 ended,
+-- TK005 currency, TK006 nothing to revert, TK007 the same content is there, TK008 other loads
+-- than those compared with.
 
 CREATE FUNCTION takings.is_owner() RETURNS boolean
 LANGUAGE sql STABLE
@@ -20,13 +21,14 @@ AS $$
         WHERE dataset_id = p_dataset_id AND pg_has_role(session_user, pg_roles.oid, 'MEMBER'))
 $$;
 
--- The dataset's key; made, with its partition of `sale`, where it is not there yet.
+-- The dataset's key; made, with its partitions, where it is not there yet.
 CREATE FUNCTION takings.ensure_dataset(p_name text) RETURNS integer
 LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 AS $$
 DECLARE
     v_dataset_id integer;
+    v_table text;
 BEGIN
     SELECT dataset_id INTO v_dataset_id FROM dataset WHERE name = p_name;
     IF FOUND THEN
@@ -39,12 +41,14 @@ BEGIN
         RETURN v_dataset_id;
     END IF;
     -- Made apart and attached: that does not hold up who reads or loads meanwhile.
-    EXECUTE format(
-        'CREATE TABLE takings.sale_%1$s (LIKE takings.sale INCLUDING ALL EXCLUDING INDEXES,
-            CONSTRAINT sale_of_dataset CHECK (dataset_id = %1$s))', v_dataset_id);
-    EXECUTE format(
-        'ALTER TABLE takings.sale ATTACH PARTITION takings.sale_%1$s FOR VALUES IN (%1$s)',
-        v_dataset_id);
+    FOREACH v_table IN ARRAY ARRAY['sale', 'superseded'] LOOP
+        EXECUTE format(
+            'CREATE TABLE takings.%2$s_%1$s (LIKE takings.%2$s INCLUDING ALL EXCLUDING INDEXES,
+                CONSTRAINT of_dataset CHECK (dataset_id = %1$s))', v_dataset_id, v_table);
+        EXECUTE format(
+            'ALTER TABLE takings.%2$s ATTACH PARTITION takings.%2$s_%1$s FOR VALUES IN (%1$s)',
+            v_dataset_id, v_table);
+    END LOOP;
     RETURN v_dataset_id;
 END
 $$;
@@ -79,7 +83,8 @@ DECLARE
     v_dataset_id integer := ensure_dataset(p_dataset);
 BEGIN
     EXECUTE format('GRANT takings_importer TO %I', p_role);
-    EXECUTE format('GRANT INSERT ON takings.sale_%s TO %I', v_dataset_id, p_role);
+    EXECUTE format('GRANT INSERT ON takings.sale_%1$s, takings.superseded_%1$s TO %2$I',
+        v_dataset_id, p_role);
     INSERT INTO dataset_grant (role_name, dataset_id) VALUES (p_role, v_dataset_id)
         ON CONFLICT DO NOTHING;
 END

@@ -30,6 +30,23 @@ BEGIN
 END
 $$;
 
+-- Only a run without an end, of a dataset that the session may write.
+CREATE FUNCTION takings.check_running(p_run takings.imported_file) RETURNS void
+LANGUAGE plpgsql
+SET search_path = takings, pg_temp
+AS $$
+BEGIN
+    IF p_run IS NULL OR NOT may_write(p_run.dataset_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK001', MESSAGE = format(
+            'The database role %s may not write to this run''s dataset.', session_user);
+    END IF;
+    IF p_run.status <> 'Running' THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK003', MESSAGE = format(
+            'The run has ended already: %s.', p_run.status);
+    END IF;
+END
+$$;
+
 -- Locks the run and, before it, its dataset: one publish, revert or end at a time in a dataset.
 CREATE FUNCTION takings.lock_run(p_imported_file_id bigint) RETURNS takings.imported_file
 LANGUAGE plpgsql
@@ -42,19 +59,26 @@ BEGIN
         WHERE imported_file_id = p_imported_file_id FOR NO KEY UPDATE OF dataset;
     SELECT * INTO v_run FROM imported_file WHERE imported_file_id = p_imported_file_id
         FOR NO KEY UPDATE;
-    IF v_run IS NULL OR NOT may_write(v_run.dataset_id) THEN
-        RAISE EXCEPTION USING ERRCODE = 'TK001', MESSAGE = format(
-            'The database role %s may not write to this run''s dataset.', session_user);
-    END IF;
-    IF v_run.status <> 'Running' THEN
-        RAISE EXCEPTION USING ERRCODE = 'TK003', MESSAGE = format(
-            'The run has ended already: %s.', v_run.status);
-    END IF;
+    PERFORM check_running(v_run);
     RETURN v_run;
 END
 $$;
 
--- Records rejected lines of a run, in the transaction that loads or refuses it.
+-- The run while it has no end, kept from ending until the transaction does.
+CREATE FUNCTION takings.running(p_imported_file_id bigint) RETURNS takings.imported_file
+LANGUAGE plpgsql
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_run imported_file;
+BEGIN
+    SELECT * INTO v_run FROM imported_file WHERE imported_file_id = p_imported_file_id FOR SHARE;
+    PERFORM check_running(v_run);
+    RETURN v_run;
+END
+$$;
+
+-- Records rejected lines of a run, in the transaction that loads or refuses them.
 CREATE FUNCTION takings.add_rejects(
     p_imported_file_id bigint, p_lines integer[], p_columns text[], p_values text[],
     p_reasons text[]
@@ -63,16 +87,14 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM imported_file WHERE imported_file_id = p_imported_file_id
-            AND status = 'Running' AND may_write(dataset_id)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'TK003', MESSAGE = 'The run has ended already.';
-    END IF;
+    PERFORM running(p_imported_file_id);
     INSERT INTO reject (imported_file_id, line, column_name, value, reason)
-        SELECT p_imported_file_id, * FROM unnest(p_lines, p_columns, p_values, p_reasons);
+        SELECT p_imported_file_id, * FROM unnest(p_lines, p_columns, p_values, p_reasons)
+        ON CONFLICT DO NOTHING;
 END
 $$;
 
--- Ends a run whose input can't be loaded.
+-- Ends a run whose input can't be loaded. Of its rejected lines the first 10,000 stay.
 CREATE FUNCTION takings.refuse_run(
     p_imported_file_id bigint, p_reason text, p_message text, p_digest bytea, p_bytes bigint,
     p_lines_read bigint, p_lines_skipped bigint, p_lines_rejected bigint,
@@ -91,6 +113,9 @@ BEGIN
         first_sale_date = p_first_sale_date, last_sale_date = p_last_sale_date,
         conflicts = p_conflicts, reject_counts = p_reject_counts, ended_at = now()
     WHERE imported_file_id = p_imported_file_id;
+    DELETE FROM reject WHERE imported_file_id = p_imported_file_id AND line > (
+        SELECT line FROM reject WHERE imported_file_id = p_imported_file_id
+        ORDER BY line OFFSET 9999 LIMIT 1);
 END
 $$;
 

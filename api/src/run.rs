@@ -19,7 +19,7 @@ use crate::{
     uploads::Uploads,
 };
 
-/// Connections that one upload needs: its transaction, and one beside it.
+/// Connections that one upload needs: its transaction, and one beside it for comparing.
 const CONNECTIONS_PER_UPLOAD: u32 = 2;
 
 /// Serves until a signal, and then until what is under way has ended or the time is over.

@@ -138,6 +138,9 @@ impl Policy {
             max_rejected: self.max_rejected,
             requested_by: REQUESTED_BY.into(),
             request_id: request_id.into(),
+            // Small beside an importer of its own: several of them share this program.
+            chunk_bytes: 1024 * 1024,
+            connections: 1,
             ..LoadRequest::new(ImportId::random())
         }
     }

@@ -23,6 +23,8 @@ pub use rescue::argument_error;
 
 use report::Report;
 
+use crate::CONNECTIONS;
+
 /// Loads sales files into the ledger, each exactly once.
 #[derive(Parser, Debug)]
 #[command(name = "takings-importer", version)]
@@ -130,7 +132,13 @@ impl DatabaseArgs {
     }
 
     fn ledger(&self) -> Result<Ledger, LedgerError> {
-        Ok(Ledger::connect_lazy(&self.url()?, &PoolSettings::default()))
+        self.ledger_for(CONNECTIONS)
+    }
+
+    /// For so many transactions at once, with room beside them.
+    fn ledger_for(&self, connections: u32) -> Result<Ledger, LedgerError> {
+        let settings = PoolSettings { max_connections: connections + 2, ..PoolSettings::default() };
+        Ok(Ledger::connect_lazy(&self.url()?, &settings))
     }
 }
 

@@ -58,6 +58,11 @@ impl Default for Limits {
     }
 }
 
+/// Whether a file that begins so is compressed.
+pub(crate) fn is_compressed(first: &[u8]) -> bool {
+    first.starts_with(b"\x1f\x8b")
+}
+
 /// A reader of the file's own bytes.
 pub fn decompress<R: Read + Send + 'static>(
     mut reader: R,
@@ -68,7 +73,7 @@ pub fn decompress<R: Read + Send + 'static>(
     if let Some((_, kind)) = FOREIGN.iter().find(|(magic, _)| first.starts_with(magic)) {
         return Err(DecompressError::NotCsv(kind).into());
     }
-    let is_gzip = first.starts_with(b"\x1f\x8b");
+    let is_gzip = is_compressed(&first);
     let reader = Cursor::new(first).chain(reader);
     if !is_gzip {
         return Ok(Box::new(reader));

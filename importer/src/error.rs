@@ -42,6 +42,12 @@ pub enum LoadError {
     /// The ledger can't be reached or does not take it.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Part of the file was loaded by an earlier try, and is another now.
+    #[error(
+        "The file has changed since an earlier try of this run; what that had loaded is given up. \
+         Started again, the run loads the file as it is now."
+    )]
+    SourceChanged,
     /// A signal or a shutdown.
     #[error(
         "The load was stopped from outside before its end was known. Start it again with the same \
@@ -65,6 +71,7 @@ impl LoadError {
             Self::Header(_) => Reason::InvalidHeader,
             Self::TooManyRejected { .. } => Reason::TooManyRejected,
             Self::Ledger(error) => error.reason(),
+            Self::SourceChanged => Reason::SourceChanged,
             Self::Stopped => Reason::Stopped,
             Self::Internal(_) => Reason::Internal,
         }
@@ -76,7 +83,7 @@ impl LoadError {
         match self {
             Self::Source(error) => error.is_retryable(),
             Self::Ledger(error) => error.is_retryable(),
-            Self::Stopped | Self::Internal(_) => true,
+            Self::SourceChanged | Self::Stopped | Self::Internal(_) => true,
             Self::Decompress(_)
             | Self::Parse(_)
             | Self::Header(_)

@@ -10,7 +10,7 @@ const MAX_SHOWN: usize = 25;
 const MAX_SHOWN_CHARACTERS: usize = 40;
 
 /// Where in a record our fields are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
     /// How many fields the header has, and with it each record.
     pub width: usize,
@@ -118,7 +118,7 @@ mod tests {
     use crate::{format::Delimiter, parse::Records};
 
     fn with_record<T>(text: &str, use_it: impl FnOnce(&Record<'_>) -> T) -> T {
-        let mut records = Records::new(text.as_bytes(), Delimiter::default()).unwrap();
+        let mut records = Records::new(text.as_bytes(), 1, Delimiter::default());
         use_it(&records.next_record().unwrap().unwrap())
     }
 

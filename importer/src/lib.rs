@@ -33,6 +33,7 @@ pub mod header;
 pub mod parse;
 pub mod source;
 
+mod cut;
 mod date;
 mod digest;
 mod failpoint;
@@ -40,8 +41,9 @@ mod pipeline;
 mod read;
 mod tally;
 mod validate;
+mod write;
 
 pub use decompress::Limits;
 pub use format::Format;
-pub use pipeline::{LoadRequest, load};
+pub use pipeline::{CHUNK_BYTES, CONNECTIONS, LoadRequest, load};
 pub use source::{HttpSettings, NetworkRules, Source};

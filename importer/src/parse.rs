@@ -1,20 +1,19 @@
-//! Bytes in, records with their physical line numbers out.
+//! Whole records in, their fields with their physical line numbers out.
 //!
-//! The `csv` project's splitter decides where fields and records end. What it leaves to its
-//! caller is done here: lines are counted, blank lines skipped, a record is bounded, and a quote
-//! that is never closed is an error rather than one long field.
+//! The rules are those of the `csv` project, byte for byte (a test compares the two): a quote
+//! opens a field at its very beginning only, two of them within are one, what follows the closing
+//! one belongs to the field; LF, CRLF and a lone CR end a record. What that leaves to its caller
+//! is done here: lines are counted, blank lines skipped, a record is bounded, and a quote that is
+//! never closed is an error rather than one long field.
 
-use std::io::Read;
+use memchr::{memchr, memchr2_iter, memchr3};
 
-use csv_core::ReadRecordResult;
-
-use crate::{error::LoadError, format::Delimiter};
+use crate::format::Delimiter;
 
 /// Longest record, in bytes of the file.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 /// Line numbers are PostgreSQL integers.
-const MAX_LINES: u32 = i32::MAX as u32;
-const BUFFER_BYTES: usize = 256 * 1024;
+pub(crate) const MAX_LINES: u32 = i32::MAX as u32;
 
 /// A file that is not CSV, from some line on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,27 +47,34 @@ pub enum ParseError {
     TooManyLines,
 }
 
-/// Reads the records of a CSV text, one at a time.
+/// The records of a text, one after the other.
 #[derive(Debug)]
-pub struct Records<R> {
-    reader: R,
-    splitter: csv_core::Reader,
-    buffer: Box<[u8]>,
-    unread: std::ops::Range<usize>,
+pub struct Records<'a> {
+    text: &'a [u8],
+    position: usize,
     /// The physical line on which the next byte stands.
     line: u32,
-    /// The last byte was a CR: an LF now belongs to the same line end.
-    after_cr: bool,
-    fields: Vec<u8>,
-    ends: Vec<usize>,
+    delimiter: u8,
+    fields: Vec<Field>,
+    /// Fields that do not stand in the text as they are.
+    unquoted: Vec<u8>,
+}
+
+/// Where a field lies: in the text, or among the unquoted ones.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    start: usize,
+    end: usize,
+    is_unquoted: bool,
 }
 
 /// One record, borrowed from the reader.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     line: u32,
-    fields: &'a [u8],
-    ends: &'a [usize],
+    text: &'a [u8],
+    unquoted: &'a [u8],
+    fields: &'a [Field],
 }
 
 impl<'a> Record<'a> {
@@ -81,146 +87,129 @@ impl<'a> Record<'a> {
     /// How many fields it has: at least one.
     #[must_use]
     pub fn width(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The bytes of all fields together.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
         self.fields.len()
     }
 
     /// A field without its quotes; empty where there is none.
     #[must_use]
     pub fn field(&self, index: usize) -> &'a [u8] {
-        let start = index.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
-        match (start, self.ends.get(index)) {
-            (Some(start), Some(&end)) => self.fields.get(start..end).unwrap_or_default(),
-            _ => &[],
+        let Some(field) = self.fields.get(index) else { return &[] };
+        let of = if field.is_unquoted { self.unquoted } else { self.text };
+        of.get(field.start..field.end).unwrap_or_default()
+    }
+}
+
+impl<'a> Records<'a> {
+    /// Of a text without a byte order mark, whose first byte stands on a physical line.
+    #[must_use]
+    pub fn new(text: &'a [u8], line: u32, delimiter: Delimiter) -> Self {
+        let delimiter = delimiter.byte();
+        Self { text, position: 0, line, delimiter, fields: Vec::new(), unquoted: Vec::new() }
+    }
+
+    /// The next record; `None` at the end.
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, ParseError> {
+        let line = loop {
+            self.skip_line_ends();
+            if self.position >= self.text.len() {
+                return Ok(None);
+            }
+            let (start, line) = (self.position, self.line);
+            self.split(line)?;
+            if self.position - start > MAX_RECORD_BYTES {
+                return Err(ParseError::RecordTooLong { line });
+            }
+            let record =
+                Record { line, text: self.text, unquoted: &self.unquoted, fields: &self.fields };
+            // Nothing but white space is no record of ours, which has several fields.
+            if record.width() > 1 || !record.field(0).trim_ascii().is_empty() {
+                break line;
+            }
+        };
+        Ok(Some(Record { line, text: self.text, unquoted: &self.unquoted, fields: &self.fields }))
+    }
+
+    /// Where the next record is looked for.
+    #[must_use]
+    pub fn position(&self) -> (usize, u32) {
+        (self.position, self.line)
+    }
+
+    /// Skips line ends between records.
+    fn skip_line_ends(&mut self) {
+        while let Some(&byte @ (b'\r' | b'\n')) = self.text.get(self.position) {
+            self.position += 1;
+            if byte == b'\r' && self.text.get(self.position) == Some(&b'\n') {
+                self.position += 1;
+            }
+            self.line += 1;
+        }
+    }
+
+    /// Splits one record; leaves the position at its line end.
+    fn split(&mut self, line: u32) -> Result<(), ParseError> {
+        self.fields.clear();
+        self.unquoted.clear();
+        loop {
+            let start = self.position;
+            let quoted = self.text.get(start) == Some(&b'"');
+            let field = if quoted { self.quoted(line)? } else { self.plain(start) };
+            self.fields.push(field);
+            if self.text.get(self.position) != Some(&self.delimiter) {
+                return Ok(());
+            }
+            self.position += 1;
+        }
+    }
+
+    /// A field up to the next delimiter or line end; quotes in it are characters.
+    fn plain(&mut self, start: usize) -> Field {
+        let rest = &self.text[self.position..];
+        let length = memchr3(self.delimiter, b'\n', b'\r', rest).unwrap_or(rest.len());
+        self.position += length;
+        Field { start, end: self.position, is_unquoted: false }
+    }
+
+    /// A field that begins with a quote.
+    fn quoted(&mut self, line: u32) -> Result<Field, ParseError> {
+        let open = self.position + 1;
+        let close = self.closing_quote(open).ok_or(ParseError::UnclosedQuote { line })?;
+        let inner = &self.text[open..close];
+        self.line += count_line_ends(inner);
+        self.position = close + 1;
+        let tail = self.plain(self.position);
+        if tail.start == tail.end && memchr(b'"', inner).is_none() {
+            return Ok(Field { start: open, end: close, is_unquoted: false });
+        }
+        let start = self.unquoted.len();
+        let mut rest = inner;
+        while let Some(quote) = memchr(b'"', rest) {
+            self.unquoted.extend_from_slice(&rest[..=quote]);
+            // The second of the two.
+            rest = &rest[quote + 2..];
+        }
+        self.unquoted.extend_from_slice(rest);
+        self.unquoted.extend_from_slice(&self.text[tail.start..tail.end]);
+        Ok(Field { start, end: self.unquoted.len(), is_unquoted: true })
+    }
+
+    fn closing_quote(&self, open: usize) -> Option<usize> {
+        let mut from = open;
+        loop {
+            let quote = from + memchr(b'"', self.text.get(from..)?)?;
+            if self.text.get(quote + 1) != Some(&b'"') {
+                return Some(quote);
+            }
+            from = quote + 2;
         }
     }
 }
 
-impl<R: Read> Records<R> {
-    /// Starts reading: a UTF-8 byte order mark is skipped, that of another encoding refused.
-    pub fn new(reader: R, delimiter: Delimiter) -> Result<Self, LoadError> {
-        let mut records = Self {
-            reader,
-            splitter: csv_core::ReaderBuilder::new().delimiter(delimiter.byte()).build(),
-            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
-            unread: 0..0,
-            line: 1,
-            after_cr: false,
-            fields: vec![0; 4 * 1024],
-            ends: vec![0; 64],
-        };
-        while records.unread.len() < 4 && records.fill()? {}
-        match &records.buffer[records.unread.clone()] {
-            [0xef, 0xbb, 0xbf, ..] => records.unread.start += 3,
-            [0xff, 0xfe, ..] | [_, 0, _, 0, ..] => {
-                return Err(ParseError::Encoding("UTF-16LE").into());
-            }
-            [0xfe, 0xff, ..] | [0, _, 0, _, ..] => {
-                return Err(ParseError::Encoding("UTF-16BE").into());
-            }
-            _ => {}
-        }
-        Ok(records)
-    }
-
-    /// The next record; `None` at the end of the file.
-    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, LoadError> {
-        loop {
-            if !self.skip_line_ends()? {
-                return Ok(None);
-            }
-            let line = self.line;
-            let (bytes, fields) = self.split(line)?;
-            // Nothing but white space is no record of ours, which has several fields.
-            if fields == 1 && self.fields[..bytes].trim_ascii().is_empty() {
-                continue;
-            }
-            let (fields, ends) = (&self.fields[..bytes], &self.ends[..fields]);
-            return Ok(Some(Record { line, fields, ends }));
-        }
-    }
-
-    /// What was read from, at the end.
-    pub fn reader(&self) -> &R {
-        &self.reader
-    }
-
-    /// Skips line ends between records; false at the end of the file.
-    fn skip_line_ends(&mut self) -> Result<bool, LoadError> {
-        loop {
-            if self.unread.is_empty() && !self.fill()? {
-                return Ok(false);
-            }
-            if !matches!(self.buffer[self.unread.start], b'\r' | b'\n') {
-                return Ok(true);
-            }
-            self.consume(1)?;
-        }
-    }
-
-    /// Splits one record into `fields` and `ends`; returns how much of each it fills.
-    fn split(&mut self, line: u32) -> Result<(usize, usize), LoadError> {
-        let (mut size, mut bytes, mut fields) = (0, 0, 0);
-        loop {
-            let at_end = self.unread.is_empty() && !self.fill()?;
-            // At the end of the file a line end is made up. Where that does not end the record,
-            // the file ends within quotes.
-            let input = if at_end { &b"\n"[..] } else { &self.buffer[self.unread.clone()] };
-            let (result, read, written, ended) = self.splitter.read_record(
-                input,
-                &mut self.fields[bytes..],
-                &mut self.ends[fields..],
-            );
-            if !at_end {
-                self.consume(read)?;
-            }
-            (size, bytes, fields) = (size + read, bytes + written, fields + ended);
-            if size > MAX_RECORD_BYTES {
-                return Err(ParseError::RecordTooLong { line }.into());
-            }
-            match result {
-                ReadRecordResult::Record | ReadRecordResult::End => return Ok((bytes, fields)),
-                ReadRecordResult::OutputFull => self.fields.resize(self.fields.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::InputEmpty if at_end => {
-                    return Err(ParseError::UnclosedQuote { line }.into());
-                }
-                ReadRecordResult::InputEmpty => {}
-            }
-        }
-    }
-
-    /// Takes so many bytes as read, and counts the line ends in them: LF, CRLF and a lone CR.
-    fn consume(&mut self, count: usize) -> Result<(), LoadError> {
-        let bytes = &self.buffer[self.unread.start..self.unread.start + count];
-        for index in memchr::memchr2_iter(b'\r', b'\n', bytes) {
-            let before = index.checked_sub(1).map(|before| bytes[before]);
-            let after_cr = before.map_or(self.after_cr, |byte| byte == b'\r');
-            if bytes[index] == b'\r' || !after_cr {
-                self.line += 1;
-            }
-        }
-        if let Some(&last) = bytes.last() {
-            self.after_cr = last == b'\r';
-        }
-        self.unread.start += count;
-        if self.line > MAX_LINES { Err(ParseError::TooManyLines.into()) } else { Ok(()) }
-    }
-
-    /// Reads more behind what is unread; false at the end of the file.
-    fn fill(&mut self) -> Result<bool, LoadError> {
-        if self.unread.is_empty() {
-            self.unread = 0..0;
-        }
-        let count = self.reader.read(&mut self.buffer[self.unread.end..])?;
-        self.unread.end += count;
-        Ok(count > 0)
-    }
+/// LF, CRLF and lone CR in a text.
+pub(crate) fn count_line_ends(text: &[u8]) -> u32 {
+    let counts = |at: usize| text[at] == b'\n' || text.get(at + 1) != Some(&b'\n');
+    let count = memchr2_iter(b'\r', b'\n', text).filter(|&at| counts(at)).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -229,22 +218,10 @@ mod tests {
 
     use super::*;
 
-    /// Gives its bytes in pieces of one size, as a network might.
-    struct Pieces<'a>(&'a [u8], usize);
-
-    impl Read for Pieces<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            let count = self.1.min(self.0.len()).min(buffer.len());
-            buffer[..count].copy_from_slice(&self.0[..count]);
-            self.0 = &self.0[count..];
-            Ok(count)
-        }
-    }
-
     type Lines = Vec<(u32, Vec<String>)>;
 
-    fn read_pieces(text: &[u8], size: usize) -> Result<Lines, LoadError> {
-        let mut records = Records::new(Pieces(text, size), Delimiter::default())?;
+    fn try_read(text: &[u8]) -> Result<Lines, ParseError> {
+        let mut records = Records::new(text, 1, Delimiter::default());
         let mut lines = Vec::new();
         while let Some(record) = records.next_record()? {
             let field = |index| String::from_utf8_lossy(record.field(index)).into_owned();
@@ -253,18 +230,12 @@ mod tests {
         Ok(lines)
     }
 
-    /// Reads a text in one piece and byte by byte: both must agree.
     fn read(text: &str) -> Lines {
-        let lines = read_pieces(text.as_bytes(), usize::MAX).unwrap();
-        assert_eq!(read_pieces(text.as_bytes(), 1).unwrap(), lines, "{text:?}");
-        lines
+        try_read(text.as_bytes()).unwrap()
     }
 
     fn error(text: &[u8]) -> ParseError {
-        match read_pieces(text, usize::MAX) {
-            Err(LoadError::Parse(error)) => error,
-            other => panic!("{other:?}"),
-        }
+        try_read(text).unwrap_err()
     }
 
     fn lines(expected: &[(u32, &[&str])]) -> Lines {
@@ -291,21 +262,6 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_field() {
-        assert_eq!(read("\u{feff}a,b\n"), lines(&[(1, &["a", "b"])]));
-        assert_eq!(read("\u{feff}\"a\",b\n"), lines(&[(1, &["a", "b"])]));
-        assert_eq!(read("a,\u{feff}b\n"), lines(&[(1, &["a", "\u{feff}b"])]));
-        assert!(read("\u{feff}").is_empty());
-    }
-
-    #[test]
-    fn another_encoding_is_named() {
-        assert_eq!(error(b"\xff\xfea\0,\0"), ParseError::Encoding("UTF-16LE"));
-        assert_eq!(error(b"\xfe\xff\0a\0,"), ParseError::Encoding("UTF-16BE"));
-        assert_eq!(error(b"S\0a\0l\0"), ParseError::Encoding("UTF-16LE"));
-    }
-
-    #[test]
     fn quotes_keep_what_is_within_them() {
         let expected = lines(&[(1, &["a, b", "say \"hi\"", "", "x"])]);
         assert_eq!(read("\"a, b\",\"say \"\"hi\"\"\",\"\",x\n"), expected);
@@ -323,24 +279,18 @@ mod tests {
     #[test]
     fn a_record_of_more_than_a_mebibyte_refuses_the_file_at_its_line() {
         let long = "x".repeat(MAX_RECORD_BYTES - 3);
-        assert_eq!(read_pieces(format!("a,b\n{long},y\n").as_bytes(), 7000).unwrap().len(), 2);
+        assert_eq!(try_read(format!("a,b\n{long},y\n").as_bytes()).unwrap().len(), 2);
         let text = format!("a,b\n{long},yyyy\n");
         assert_eq!(error(text.as_bytes()), ParseError::RecordTooLong { line: 2 });
         let open = format!("a,b\n1,\"2\n{}", "3,4\n".repeat(MAX_RECORD_BYTES));
-        assert_eq!(error(open.as_bytes()), ParseError::RecordTooLong { line: 2 });
+        assert_eq!(error(open.as_bytes()), ParseError::UnclosedQuote { line: 2 });
         let commas = ",".repeat(MAX_RECORD_BYTES - 1);
-        assert_eq!(
-            read_pieces(commas.as_bytes(), usize::MAX).unwrap()[0].1.len(),
-            commas.len() + 1
-        );
+        assert_eq!(try_read(commas.as_bytes()).unwrap()[0].1.len(), commas.len() + 1);
     }
 
     proptest! {
         #[test]
-        fn records_are_those_of_the_csv_crate_wherever_the_reads_end(
-            text in "[ab,\"\r\n ]{0,60}",
-            size in 1_usize..9,
-        ) {
+        fn records_are_those_of_the_csv_crate(text in "([ab ]|,|\"|\r|\n|\"\"|,\"|\",){0,60}") {
             let expected: Vec<Vec<String>> = csv::ReaderBuilder::new()
                 .has_headers(false)
                 .flexible(true)
@@ -349,14 +299,15 @@ mod tests {
                 .map(|record| record.unwrap().iter().map(str::to_owned).collect())
                 .filter(|record: &Vec<String>| record.len() > 1 || !record[0].trim().is_empty())
                 .collect();
-            match read_pieces(text.as_bytes(), size) {
+            match try_read(text.as_bytes()) {
                 Ok(lines) => {
                     let records: Vec<_> = lines.iter().map(|(_, record)| record.clone()).collect();
                     prop_assert_eq!(records, expected);
                     prop_assert!(lines.windows(2).all(|pair| pair[0].0 < pair[1].0));
                 }
-                Err(error) => prop_assert!(matches!(
-                    error, LoadError::Parse(ParseError::UnclosedQuote { .. })), "{}", error),
+                Err(error) => {
+                    prop_assert!(matches!(error, ParseError::UnclosedQuote { .. }), "{}", error);
+                }
             }
         }
     }

@@ -1,30 +1,37 @@
 //! The stages joined: from a request and a source to an outcome.
 
-use std::io::{Read, Seek};
+use std::{
+    io::{Read, Seek},
+    os::unix::fs::FileExt,
+    sync::{Arc, Mutex},
+};
 
 use ledger::{
-    Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run,
+    Currency, Dataset, Digest, ImportId, MaxRejected, OnOverlap, Outcome, Run,
     outcome::RunResult,
-    postgres::{Begun, Ledger, Load, OpenRun, RunRequest},
+    postgres::{Begun, Ledger, LedgerError, OpenRun, RunRequest},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    decompress::{Limits, decompress},
+    decompress::{Limits, decompress, is_compressed},
     digest,
     error::LoadError,
     failpoint::hit,
     format::Format,
-    read::{End, read},
+    read::read,
     source::{Opened, Reader, Source},
-    tally::{Chunk, Tally},
+    tally::Tally,
+    write::{lock, write_all},
 };
 
-/// Chunks that wait between reading and loading.
-const CHUNKS_AHEAD: usize = 2;
-/// A log line tells how far a load is each time it has read so many lines more.
-const PROGRESS_LINES: u64 = 1_000_000;
+/// Pieces that wait between reading and loading.
+const PIECES_AHEAD: usize = 1;
+/// Of the file, what is loaded in one transaction, where nothing else is said.
+pub const CHUNK_BYTES: u32 = 4 * 1024 * 1024;
+/// How many transactions are under way at once: what two cores can feed.
+pub const CONNECTIONS: u32 = 2;
 
 /// What to load, and how.
 #[derive(Clone, Debug)]
@@ -45,6 +52,10 @@ pub struct LoadRequest {
     pub max_rejected: MaxRejected,
     /// Where unpacking a compressed file ends.
     pub limits: Limits,
+    /// About how much of the file is loaded in one transaction, in bytes.
+    pub chunk_bytes: u32,
+    /// How many of them at once.
+    pub connections: u32,
     /// Who asked for it.
     pub requested_by: String,
     /// The request that brought it.
@@ -64,6 +75,8 @@ impl LoadRequest {
             on_overlap: OnOverlap::default(),
             max_rejected: MaxRejected::default(),
             limits: Limits::default(),
+            chunk_bytes: CHUNK_BYTES,
+            connections: CONNECTIONS,
             requested_by: String::new(),
             request_id: String::new(),
         }
@@ -112,10 +125,15 @@ async fn run(
         "loading {source}"
     );
     hit("after-begin").await;
-    let mut tally = Tally::default();
-    match publish(ledger, &run, &request, source, cancel, &mut tally).await {
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    match publish(ledger, &run, &request, source, cancel, &tally).await {
+        // Settled or published by another meanwhile: that end holds.
+        Err(LoadError::Ledger(LedgerError::Ended)) => Ok(ledger.ended(&run).await?),
         Err(error) if error.is_retryable() || matches!(error, LoadError::Ledger(_)) => Err(error),
-        Err(error) => Ok(ledger.refuse(&run, tally.into_refusal(&error)).await?),
+        Err(error) => {
+            let tally = std::mem::take(&mut *lock(&tally));
+            Ok(ledger.refuse(&run, tally.into_refusal(&error)).await?)
+        }
         Ok(outcome) => Ok(outcome),
     }
 }
@@ -126,62 +144,53 @@ async fn publish(
     request: &LoadRequest,
     source: Source,
     cancel: &CancellationToken,
-    tally: &mut Tally,
+    tally: &Arc<Mutex<Tally>>,
 ) -> Result<Outcome, LoadError> {
     let mut opened = source.open().await?;
-    if let Opened::File(file) = &mut opened {
-        let End { digest, bytes } = digest_first(file, request.limits, cancel).await?;
+    if let Opened::File(file) = &mut opened
+        && ledger.may_be_loaded(run, plain_size(file)?).await?
+    {
+        let (digest, bytes) = digest_first(file, request.limits, cancel).await?;
         if let Some(outcome) = ledger.publish_already_loaded(run, &digest, bytes).await? {
             return Ok(outcome);
         }
     }
-    let (sender, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
-    let (format, limits) = (request.format.clone(), request.limits);
+    let load = ledger.open_load(run).await?;
+    let loaded = Arc::new(load.loaded().await?);
+    hit("after-open").await;
+    let (sender, work) = mpsc::channel(PIECES_AHEAD);
+    let (format, limits, piece_bytes) =
+        (request.format.clone(), request.limits, request.chunk_bytes as usize);
     let reader = opened.reader(cancel.clone());
-    let reading = tokio::task::spawn_blocking(move || read(reader, &format, limits, &sender));
-    let load = copy(ledger, run, &mut chunks, tally, request.max_rejected).await?;
-    let End { digest, bytes } = joined(reading).await?;
-    tally.end(digest, bytes);
-    tally.check(request.max_rejected)?;
-    let load = match load {
-        Some(load) => load,
-        None => ledger.load(run).await?,
+    let reading =
+        tokio::task::spawn_blocking(move || read(reader, &format, limits, piece_bytes, &sender));
+    let written = write_all(&load, &loaded, request, work, tally).await;
+    let read = joined(reading).await;
+    let mut end = written.and(read);
+    if end.is_ok() && lock(tally).lacks(&loaded) {
+        end = Err(LoadError::SourceChanged);
+    }
+    if let Err(LoadError::SourceChanged) = end {
+        load.give_up().await?;
+    }
+    let end = end?;
+    let totals = {
+        let mut tally = lock(tally);
+        tally.end(end);
+        tally.check(request.max_rejected)?;
+        tally.totals(end)
     };
     hit("before-publish").await;
-    let outcome = load.publish(std::mem::take(tally).into_totals(digest)).await?;
+    let outcome = load.publish(totals).await?;
     hit("after-publish").await;
     Ok(outcome)
 }
 
-/// Writes all chunks into one transaction, opened with the first of them. Once too many lines
-/// are rejected it is rolled back, and the rest of the file is only counted.
-async fn copy(
-    ledger: &Ledger,
-    run: &OpenRun,
-    chunks: &mut mpsc::Receiver<Chunk>,
-    tally: &mut Tally,
-    max_rejected: MaxRejected,
-) -> Result<Option<Load>, LoadError> {
-    let mut load = None;
-    while let Some(chunk) = chunks.recv().await {
-        let before = tally.lines_read();
-        tally.add(&chunk);
-        if tally.lines_read() / PROGRESS_LINES > before / PROGRESS_LINES {
-            let import_id = run.request.import_id;
-            tracing::info!(%import_id, lines_read = tally.lines_read(), "still loading");
-        }
-        if tally.is_hopeless(max_rejected) {
-            load = None;
-            continue;
-        }
-        let load = match &mut load {
-            Some(load) => load,
-            None => load.insert(ledger.load(run).await?),
-        };
-        load.write(&chunk.sales, &chunk.rejects).await?;
-        hit("mid-copy").await;
-    }
-    Ok(load)
+/// How many bytes a file has; `None` where it is compressed, so that nobody knows yet.
+fn plain_size(file: &std::fs::File) -> Result<Option<u64>, LoadError> {
+    let mut first = [0; 16];
+    let count = file.read_at(&mut first, 0)?;
+    Ok(if is_compressed(&first[..count]) { None } else { Some(file.metadata()?.len()) })
 }
 
 /// The digest of a file that can be read twice: what is there already need not be loaded.
@@ -189,20 +198,19 @@ async fn digest_first(
     file: &mut std::fs::File,
     limits: Limits,
     cancel: &CancellationToken,
-) -> Result<End, LoadError> {
+) -> Result<(Digest, u64), LoadError> {
     let reader = Opened::File(file.try_clone()?).reader(cancel.clone());
-    let end = joined(tokio::task::spawn_blocking(move || digest_of(reader, limits))).await?;
+    let digest = joined(tokio::task::spawn_blocking(move || digest_of(reader, limits))).await?;
     file.rewind()?;
-    Ok(end)
+    Ok(digest)
 }
 
-fn digest_of(reader: Reader, limits: Limits) -> Result<End, LoadError> {
+fn digest_of(reader: Reader, limits: Limits) -> Result<(Digest, u64), LoadError> {
     let mut reader = decompress(reader, limits)?;
-    let (digest, bytes) = digest::of(reader.by_ref())?;
-    Ok(End { digest, bytes })
+    Ok(digest::of(reader.by_ref())?)
 }
 
-async fn joined<T>(task: JoinHandle<Result<T, LoadError>>) -> Result<T, LoadError> {
+pub(crate) async fn joined<T>(task: JoinHandle<Result<T, LoadError>>) -> Result<T, LoadError> {
     task.await.map_err(|error| LoadError::Internal(error.to_string()))?
 }
 

@@ -1,26 +1,21 @@
-//! The stages from bytes to sales, one after the other on a thread of their own:
-//! decompress → digest → parse → validate. In comes a reader, out go chunks into a bounded
-//! channel; who stops receiving stops the reading.
+//! From bytes to sales. One thread reads the file: decompress → digest → cut into pieces of whole
+//! records, into a bounded channel; who stops receiving stops the reading. Pieces are then split
+//! and validated side by side, by whoever takes them.
 
-use std::io::Read;
+use std::{io::Read, sync::Arc};
 
-use ledger::Digest;
+use ledger::{Digest, Reject, Sale};
 use tokio::sync::mpsc::Sender;
 
 use crate::{
+    cut::{Cutter, Piece},
     decompress::{Limits, decompress},
-    digest::Digesting,
     error::LoadError,
     format::Format,
     header::{Columns, HeaderError},
-    parse::Records,
-    tally::Chunk,
+    parse::{ParseError, Records},
     validate::validate,
 };
-
-/// A chunk is full at so many lines, or at so many bytes of text, whichever comes first.
-const CHUNK_LINES: usize = 8_000;
-const CHUNK_BYTES: usize = 2 * 1024 * 1024;
 
 /// What is known at the end of the file.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +24,17 @@ pub(crate) struct End {
     pub(crate) digest: Digest,
     /// How many they are.
     pub(crate) bytes: u64,
+    /// How many pieces it has.
+    pub(crate) pieces: u32,
+}
+
+/// A piece, and how it is to be read.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) piece: Piece,
+    columns: Arc<Columns>,
+    /// Where the lines begin: behind the header.
+    start: (usize, u32),
 }
 
 /// Reads a file to its end. Blocks; what was read before an error is sent before it is returned.
@@ -36,54 +42,44 @@ pub(crate) fn read<R: Read + Send + 'static>(
     reader: R,
     format: &Format,
     limits: Limits,
-    chunks: &Sender<Chunk>,
+    piece_bytes: usize,
+    work: &Sender<Work>,
 ) -> Result<End, LoadError> {
-    let bytes = Digesting::new(decompress(reader, limits)?);
-    let mut records = Records::new(bytes, format.delimiter)?;
-    let header = records.next_record()?.ok_or(HeaderError::Empty)?;
-    let columns = Columns::find(&header, format)?;
-    let mut filling = Filling::default();
-    let read = loop {
-        match records.next_record() {
-            Ok(Some(record)) => {
-                filling.add(record.bytes(), validate(&record, &columns, format.date_order));
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+    let mut cutter = Cutter::new(decompress(reader, limits)?, format.delimiter, piece_bytes)?;
+    let (mut columns, mut pieces) = (None, 0);
+    while let Some(piece) = cutter.next_piece()? {
+        pieces += 1;
+        let mut records = Records::new(&piece.bytes, piece.line, format.delimiter);
+        if columns.is_none()
+            && let Some(header) = records.next_record()?
+        {
+            columns = Some(Arc::new(Columns::find(&header, format)?));
         }
-        if filling.is_full() {
-            filling.send(records.reader().count(), chunks)?;
-        }
-    };
-    filling.send(records.reader().count(), chunks)?;
-    read.map(|()| End { digest: records.reader().digest(), bytes: records.reader().count() })
-}
-
-#[derive(Default)]
-struct Filling {
-    chunk: Chunk,
-    bytes: usize,
-}
-
-impl Filling {
-    fn add(&mut self, bytes: usize, line: Result<ledger::Sale, ledger::Reject>) {
-        self.bytes += bytes;
-        match line {
-            Ok(sale) => self.chunk.sales.push(sale),
-            Err(reject) => self.chunk.rejects.push(reject),
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.chunk.sales.len() + self.chunk.rejects.len() >= CHUNK_LINES
-            || self.bytes >= CHUNK_BYTES
-    }
-
-    fn send(&mut self, bytes: u64, chunks: &Sender<Chunk>) -> Result<(), LoadError> {
-        let Self { mut chunk, .. } = std::mem::take(self);
-        chunk.bytes = bytes;
+        // Blank lines only, so far: sent too, so that the numbers of pieces have no gap.
+        let columns = columns.clone().unwrap_or_default();
+        let start = records.position();
         // Nobody receives any more: the other side has ended, and says why.
-        chunks.blocking_send(chunk).map_err(|_| LoadError::Stopped)
+        work.blocking_send(Work { piece, columns, start }).map_err(|_| LoadError::Stopped)?;
+    }
+    columns.ok_or(HeaderError::Empty)?;
+    let (digest, bytes) = cutter.end();
+    Ok(End { digest, bytes, pieces })
+}
+
+impl Work {
+    /// Splits and validates the lines of the piece, one after the other.
+    pub(crate) fn lines(
+        &self,
+        format: &Format,
+        mut each: impl FnMut(Result<Sale<'_>, Reject>),
+    ) -> Result<(), ParseError> {
+        let (start, line) = self.start;
+        let text = self.piece.bytes.get(start..).unwrap_or_default();
+        let mut records = Records::new(text, line, format.delimiter);
+        while let Some(record) = records.next_record()? {
+            each(validate(&record, &self.columns, format.date_order));
+        }
+        Ok(())
     }
 }
 
@@ -91,50 +87,68 @@ impl Filling {
 mod traps;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn read_text(text: String) -> (Vec<Chunk>, Result<End, LoadError>) {
+    /// The lines of a file, and how its reading ended.
+    pub(crate) struct Lines {
+        pub(crate) sales: Vec<Sale<'static>>,
+        pub(crate) rejects: Vec<Reject>,
+        pub(crate) end: Result<End, LoadError>,
+    }
+
+    pub(crate) fn read_lines(bytes: &[u8], format: &Format, piece_bytes: usize) -> Lines {
         let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+        let (reader, reads) = (std::io::Cursor::new(bytes.to_vec()), format.clone());
         let reading = std::thread::spawn(move || {
-            let reader = std::io::Cursor::new(text);
-            read(reader, &Format::default(), Limits::default(), &sender)
+            read(reader, &reads, Limits::default(), piece_bytes, &sender)
         });
-        let chunks = std::iter::from_fn(|| receiver.blocking_recv()).collect();
-        (chunks, reading.join().unwrap())
+        let (mut sales, mut rejects, mut parsed) = (Vec::new(), Vec::new(), Ok(()));
+        while let Some(work) = receiver.blocking_recv() {
+            let text = |text: &str| -> &'static str { text.to_owned().leak() };
+            let result = work.lines(format, |line| match line {
+                Ok(sale) => sales.push(Sale {
+                    order_id: text(sale.order_id),
+                    product: sale.product.map(text),
+                    location: sale.location.map(text),
+                    payment_method: sale.payment_method.map(text),
+                    client: sale.client.map(text),
+                    ..sale
+                }),
+                Err(reject) => rejects.push(reject),
+            });
+            parsed = parsed.and(result);
+        }
+        let end = reading.join().unwrap();
+        Lines { sales, rejects, end: end.and_then(|end| parsed.map(|()| end).map_err(Into::into)) }
+    }
+
+    fn read_text(text: &str) -> Lines {
+        read_lines(text.as_bytes(), &Format::default(), 100_000)
     }
 
     #[test]
-    fn a_file_comes_in_chunks_and_ends_with_its_digest() {
+    fn a_file_comes_in_pieces_and_ends_with_its_digest() {
         let text = format!("Sale Date,Sale ID,Item Total\n{}", "3/1/2025,7,1.5\n".repeat(20_000));
-        let (chunks, end) = read_text(text.clone());
-        let counts: Vec<_> = chunks.iter().map(|chunk| chunk.sales.len()).collect();
-        assert_eq!(counts, [8_000, 8_000, 4_000]);
-        assert_eq!(end.unwrap().digest, crate::digest::of(text.as_bytes()).unwrap().0);
-        assert_eq!(chunks[2].sales[3_999].line, 20_001);
-    }
-
-    #[test]
-    fn chunks_of_long_texts_have_fewer_lines() {
-        let line = format!("3/1/2025,7,1.5,{}\n", "x".repeat(4_000));
-        let text = format!("Sale Date,Sale ID,Item Total,Location\n{}", line.repeat(2_000));
-        let (chunks, _) = read_text(text);
-        assert!(chunks.iter().all(|chunk| chunk.sales.len() < 1_000));
-        assert_eq!(chunks.iter().map(|chunk| chunk.sales.len()).sum::<usize>(), 2_000);
+        let Lines { sales, end, .. } = read_text(&text);
+        let end = end.unwrap();
+        assert_eq!((end.pieces, end.bytes), (4, text.len() as u64));
+        assert_eq!(end.digest, crate::digest::of(text.as_bytes()).unwrap().0);
+        let lines: Vec<_> = sales.iter().map(|sale| sale.line).collect();
+        assert_eq!(lines, (2..=20_001).collect::<Vec<_>>());
     }
 
     #[test]
     fn what_was_read_before_an_error_comes_before_it() {
-        let text = "Sale Date,Sale ID,Item Total\n3/1/2025,7,1.5\nx,y,z\n\"";
-        let (chunks, end) = read_text(text.into());
-        assert_eq!((chunks[0].sales.len(), chunks[0].rejects.len()), (1, 1));
-        assert!(matches!(end, Err(LoadError::Parse(_))));
+        let lines = read_text("Sale Date,Sale ID,Item Total\n3/1/2025,7,1.5\nx,y,z\n\"");
+        assert_eq!((lines.sales.len(), lines.rejects.len()), (1, 1));
+        assert!(matches!(lines.end, Err(LoadError::Parse(_))));
     }
 
     #[test]
     fn a_header_alone_is_a_file_without_lines_and_nothing_is_none() {
-        assert!(read_text("Sale Date,Sale ID,Item Total".into()).1.is_ok());
-        let (_, end) = read_text("\u{feff}\n\n".into());
+        assert!(read_text("Sale Date,Sale ID,Item Total").end.is_ok());
+        let Lines { end, .. } = read_text("\u{feff}\n\n");
         assert!(matches!(end, Err(LoadError::Header(HeaderError::Empty))));
     }
 }

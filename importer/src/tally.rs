@@ -1,62 +1,102 @@
-//! What is known of a file so far: exact counts, the first rejected lines, the first and last day.
+//! What is known of a file so far: exact counts by piece, the first rejected lines, the days.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use ledger::{
-    Digest, MaxRejected, Reject, RejectReason, Sale,
-    postgres::{Refusal, Totals},
+    MaxRejected, Reject, RejectReason,
+    postgres::{LoadedChunk, Refusal, Totals},
 };
 
-use crate::error::LoadError;
+use crate::{error::LoadError, read::End};
 
 /// How many rejected lines a refused run keeps.
-const MAX_REJECTS: usize = 10_000;
+pub(crate) const MAX_REJECTS: usize = 10_000;
 
-/// Lines on their way from the file to the ledger: some thousands at a time.
-#[derive(Debug, Default)]
-pub(crate) struct Chunk {
-    /// Lines that are sales.
-    pub(crate) sales: Vec<Sale>,
-    /// Lines that can't be.
-    pub(crate) rejects: Vec<Reject>,
-    /// How many bytes of the file were read by then.
-    pub(crate) bytes: u64,
+/// The counts of one piece.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Bytes of the file up to its end.
+    pub(crate) end_byte: u64,
+    /// Records read.
+    pub(crate) lines_read: u64,
+    /// Records that can't be sales.
+    pub(crate) lines_rejected: u64,
+    /// By reason.
+    pub(crate) by_reason: BTreeMap<RejectReason, u64>,
+    /// First and last day of the others.
+    pub(crate) days: Option<(Date, Date)>,
 }
 
-/// The sum over all chunks.
+/// The sum over all pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    digest: Option<Digest>,
-    bytes: u64,
+    pieces: BTreeMap<u32, Counts>,
     lines_read: u64,
     lines_rejected: u64,
-    first_sale_date: Option<Date>,
-    last_sale_date: Option<Date>,
     rejects: Vec<Reject>,
-    reject_counts: BTreeMap<RejectReason, u64>,
+    end: Option<End>,
+}
+
+impl Counts {
+    /// Counts a line that is a sale.
+    pub(crate) fn sale(&mut self, date: Date) {
+        self.lines_read += 1;
+        self.days = match self.days {
+            Some((first, last)) => Some((first.min(date), last.max(date))),
+            None => Some((date, date)),
+        };
+    }
+
+    /// Counts a line that can't be one.
+    pub(crate) fn reject(&mut self, reason: RejectReason) {
+        self.lines_read += 1;
+        self.lines_rejected += 1;
+        *self.by_reason.entry(reason).or_default() += 1;
+    }
+}
+
+impl From<&LoadedChunk> for Counts {
+    fn from(chunk: &LoadedChunk) -> Self {
+        Self {
+            end_byte: chunk.end_byte,
+            lines_read: chunk.lines_read,
+            lines_rejected: chunk.lines_rejected,
+            by_reason: chunk.reject_counts.clone(),
+            days: chunk.days,
+        }
+    }
 }
 
 impl Tally {
-    /// Counts a chunk in.
-    pub(crate) fn add(&mut self, chunk: &Chunk) {
-        self.bytes = chunk.bytes;
-        self.lines_read += (chunk.sales.len() + chunk.rejects.len()) as u64;
-        self.lines_rejected += chunk.rejects.len() as u64;
-        let days = || chunk.sales.iter().map(|sale| sale.sale_date);
-        self.first_sale_date = self.first_sale_date.into_iter().chain(days()).min();
-        self.last_sale_date = self.last_sale_date.into_iter().chain(days()).max();
-        for reject in &chunk.rejects {
-            *self.reject_counts.entry(reject.reason).or_default() += 1;
+    /// Counts a piece in; they come in any order.
+    pub(crate) fn add(&mut self, piece: u32, counts: Counts, rejects: &[Reject]) {
+        self.lines_read += counts.lines_read;
+        self.lines_rejected += counts.lines_rejected;
+        self.pieces.insert(piece, counts);
+        self.rejects.extend_from_slice(&rejects[..rejects.len().min(MAX_REJECTS)]);
+        if self.rejects.len() > 2 * MAX_REJECTS {
+            self.keep_first_rejects();
         }
-        let room = MAX_REJECTS - self.rejects.len();
-        self.rejects.extend(chunk.rejects.iter().take(room).cloned());
     }
 
     /// The file was read to its end.
-    pub(crate) fn end(&mut self, digest: Digest, bytes: u64) {
-        self.digest = Some(digest);
-        self.bytes = bytes;
+    pub(crate) fn end(&mut self, end: End) {
+        self.end = Some(end);
+    }
+
+    /// The file can't be read beyond this piece: what came of later ones does not count.
+    pub(crate) fn cut_off_at(&mut self, piece: u32) {
+        let line = self.pieces.split_off(&(piece + 1)).into_values();
+        for counts in line {
+            self.lines_read -= counts.lines_read;
+            self.lines_rejected -= counts.lines_rejected;
+        }
+    }
+
+    /// Whether chunks were loaded earlier that the file no longer has.
+    pub(crate) fn lacks(&self, loaded: &BTreeMap<u32, LoadedChunk>) -> bool {
+        loaded.keys().any(|number| !self.pieces.contains_key(number))
     }
 
     /// Records read so far.
@@ -80,32 +120,55 @@ impl Tally {
     }
 
     /// What publish needs to know of a file that was read to its end.
-    pub(crate) fn into_totals(self, digest: Digest) -> Totals {
+    pub(crate) fn totals(&self, end: End) -> Totals {
+        let days = self.days();
         Totals {
-            digest,
-            bytes: self.bytes,
+            digest: end.digest,
+            bytes: end.bytes,
+            chunks: end.pieces,
             lines_read: self.lines_read,
             lines_rejected: self.lines_rejected,
-            first_sale_date: self.first_sale_date,
-            last_sale_date: self.last_sale_date,
-            rejects: self.rejects,
-            reject_counts: self.reject_counts,
+            first_sale_date: days.map(|days| days.0),
+            last_sale_date: days.map(|days| days.1),
+            rejects: Vec::new(),
+            reject_counts: self.reject_counts(),
         }
     }
 
     /// What is put on record of a file that can't be loaded.
-    pub(crate) fn into_refusal(self, error: &LoadError) -> Refusal {
+    pub(crate) fn into_refusal(mut self, error: &LoadError) -> Refusal {
+        self.keep_first_rejects();
+        let days = self.days();
+        let read = self.pieces.values().map(|counts| counts.end_byte).max().unwrap_or_default();
         Refusal {
-            digest: self.digest,
-            bytes: self.bytes,
+            digest: self.end.map(|end| end.digest),
+            bytes: self.end.map_or(read, |end| end.bytes),
             lines_read: self.lines_read,
             lines_rejected: self.lines_rejected,
-            first_sale_date: self.first_sale_date,
-            last_sale_date: self.last_sale_date,
+            first_sale_date: days.map(|days| days.0),
+            last_sale_date: days.map(|days| days.1),
+            reject_counts: self.reject_counts(),
             rejects: self.rejects,
-            reject_counts: self.reject_counts,
             ..Refusal::unread(error.reason(), error.to_string())
         }
+    }
+
+    fn keep_first_rejects(&mut self) {
+        self.rejects.sort_by_key(|reject| reject.line);
+        self.rejects.truncate(MAX_REJECTS);
+    }
+
+    fn days(&self) -> Option<(Date, Date)> {
+        let days = || self.pieces.values().filter_map(|counts| counts.days);
+        days().map(|days| days.0).min().zip(days().map(|days| days.1).max())
+    }
+
+    fn reject_counts(&self) -> BTreeMap<RejectReason, u64> {
+        let mut sum = BTreeMap::new();
+        for (reason, count) in self.pieces.values().flat_map(|counts| &counts.by_reason) {
+            *sum.entry(*reason).or_default() += count;
+        }
+        sum
     }
 }
 
@@ -113,24 +176,43 @@ impl Tally {
 mod tests {
     use super::*;
 
-    fn rejects(count: usize) -> Chunk {
-        let reject = Reject::new(2, "Sale Date", "x", RejectReason::InvalidDate);
-        Chunk { rejects: vec![reject; count], ..Chunk::default() }
+    fn add(tally: &mut Tally, piece: u32, count: u32) {
+        let rejects: Vec<_> = (0..count)
+            .map(|n| Reject::new(piece * 10_000 + n, "Sale Date", "x", RejectReason::InvalidDate))
+            .collect();
+        let mut counts = Counts::default();
+        for reject in &rejects {
+            counts.reject(reject.reason);
+        }
+        tally.add(piece, counts, &rejects);
     }
 
     #[test]
     fn counts_are_exact_where_only_the_first_rejects_are_kept() {
         let mut tally = Tally::default();
-        for _ in 0..3 {
-            tally.add(&rejects(4_000));
+        for piece in [3, 1, 2, 4, 5, 6, 0] {
+            add(&mut tally, piece, 4_000);
         }
-        assert!(tally.is_hopeless(MaxRejected::Count(11_999)));
-        assert!(!tally.is_hopeless(MaxRejected::Count(12_000)));
+        assert!(tally.is_hopeless(MaxRejected::Count(27_999)));
+        assert!(!tally.is_hopeless(MaxRejected::Count(28_000)));
         assert!(!tally.is_hopeless(MaxRejected::Percent(0)), "decided at the end");
         let error = tally.check(MaxRejected::Percent(99)).unwrap_err();
         let refusal = tally.into_refusal(&error);
-        assert_eq!((refusal.lines_read, refusal.lines_rejected), (12_000, 12_000));
+        assert_eq!((refusal.lines_read, refusal.lines_rejected), (28_000, 28_000));
         assert_eq!(refusal.rejects.len(), MAX_REJECTS);
-        assert_eq!(refusal.reject_counts[&RejectReason::InvalidDate], 12_000);
+        assert_eq!((refusal.rejects[0].line, refusal.rejects[MAX_REJECTS - 1].line), (0, 21_999));
+        assert_eq!(refusal.reject_counts[&RejectReason::InvalidDate], 28_000);
+    }
+
+    #[test]
+    fn what_comes_behind_the_place_where_a_file_breaks_does_not_count() {
+        let mut tally = Tally::default();
+        for piece in [0, 2, 1] {
+            add(&mut tally, piece, 10);
+        }
+        tally.cut_off_at(1);
+        assert_eq!(tally.lines_read(), 20);
+        let error = LoadError::Stopped;
+        assert_eq!(tally.into_refusal(&error).reject_counts[&RejectReason::InvalidDate], 20);
     }
 }

@@ -1,6 +1,11 @@
 //! Exact decimals: what comes in is text, what goes out is text, and no float is in between.
 
-use std::{fmt, iter::Sum, ops::Add, str::FromStr};
+use std::{
+    fmt,
+    iter::Sum,
+    ops::{Add, Neg},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -37,6 +42,36 @@ impl Decimal {
     pub fn parse_amount(text: &str) -> Result<Self, DecimalError> {
         let value = text.parse::<Self>()?;
         if value.0.abs() >= LIMIT { Err(DecimalError::TooLarge) } else { Ok(value) }
+    }
+
+    /// The value as a count of 10⁻⁹.
+    #[must_use]
+    pub(crate) fn units(self) -> i128 {
+        self.0
+    }
+
+    /// From a count of 10⁻⁹.
+    #[cfg(test)]
+    pub(crate) fn from_units(units: i128) -> Self {
+        Self(units)
+    }
+
+    /// The digits without trailing zeros, and how many of them stand after the point.
+    #[must_use]
+    pub(crate) fn digits(self) -> (i128, u8) {
+        let (mut digits, mut scale) = (self.0, 9);
+        while scale > 0 && digits % 10 == 0 {
+            digits /= 10;
+            scale -= 1;
+        }
+        (digits, scale)
+    }
+
+    /// From digits of which so many stand after the point; `None` where that is too large.
+    #[must_use]
+    pub(crate) fn from_digits(digits: i128, scale: u8) -> Option<Self> {
+        let zeros = 9_u32.checked_sub(scale.into())?;
+        digits.checked_mul(10_i128.pow(zeros)).map(Self)
     }
 
     /// This sum divided by `count`, rounded half to even at `places` (0 to 9) decimals; `None`
@@ -110,6 +145,15 @@ impl Add for Decimal {
 
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
+    }
+}
+
+/// The same amount, given back.
+impl Neg for Decimal {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self(self.0.saturating_neg())
     }
 }
 

@@ -18,6 +18,8 @@ pub mod reject;
 pub mod sale;
 
 #[cfg(feature = "postgres")]
+pub mod order_days;
+#[cfg(feature = "postgres")]
 pub mod postgres;
 
 pub use decimal::Decimal;

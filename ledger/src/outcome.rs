@@ -133,6 +133,8 @@ pub enum Reason {
     Abandoned,
     /// The source did not answer, or broke off.
     SourceUnavailable,
+    /// The file changed while it was read, or since an earlier try of the run.
+    SourceChanged,
     /// The database did not answer, or broke off.
     DatabaseUnavailable,
     /// The database's schema is not one that this program knows.
@@ -322,6 +324,7 @@ impl Reason {
             Self::RunSuperseded => "RunSuperseded",
             Self::Abandoned => "Abandoned",
             Self::SourceUnavailable => "SourceUnavailable",
+            Self::SourceChanged => "SourceChanged",
             Self::DatabaseUnavailable => "DatabaseUnavailable",
             Self::SchemaMismatch => "SchemaMismatch",
             Self::Stopped => "Stopped",

@@ -4,22 +4,32 @@
 //! `migrations/` holds SQL. Who may write which dataset is decided by the database, in the
 //! functions that `migrations/` defines; this module only calls them.
 
+mod block_set;
+mod chunk;
+mod compare;
 mod connect;
+mod copy;
 mod error;
+mod figures;
 mod load;
 mod maintain;
+mod marks;
 mod migrate;
+mod names;
+mod publish;
 mod read;
 mod run;
 
+pub use chunk::Chunk;
 pub use connect::{DatabaseUrl, PoolSettings};
 pub use error::LedgerError;
-pub use load::{Load, Totals};
+pub use load::{Load, LoadedChunk};
 pub use maintain::{Reverted, SkippedBy};
+pub use names::Names;
 pub use read::{
     DailyRevenue, ImportFilter, ImportedFile, ListedReject, Page, RevenueFigures, Version,
 };
-pub use run::{Begun, OpenRun, Refusal, RunRequest};
+pub use run::{Begun, OpenRun, Refusal, RunRequest, Totals};
 
 /// The tables of Takings in one PostgreSQL database.
 #[derive(Clone, Debug)]

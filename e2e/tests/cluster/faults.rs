@@ -15,8 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// More than the importer loads at a time, so that half of it is in the database.
-const LINES: u32 = 60_000;
+/// Half of it is more than the importer loads in one transaction.
+const LINES: u32 = 200_000;
 
 #[test]
 fn an_importer_whose_pod_is_deleted_in_mid_load_begins_anew() -> Result<()> {

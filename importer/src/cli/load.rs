@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DatabaseArgs, failed, hang_up};
 use crate::{
-    HttpSettings, LoadRequest, NetworkRules, Source,
+    CHUNK_BYTES, CONNECTIONS, HttpSettings, LoadRequest, NetworkRules, Source,
     decompress::Limits,
     format::{DateOrder, Delimiter, Field, Format, parse_column},
     source::Allowed,
@@ -57,6 +57,12 @@ pub struct LoadArgs {
     /// How many times larger than itself a compressed file may unpack to.
     #[arg(long, env = "TAKINGS_MAX_COMPRESSION_RATIO", default_value_t = Limits::default().ratio)]
     max_compression_ratio: u64,
+    /// About how many bytes of the file are loaded in one transaction.
+    #[arg(long, env = "TAKINGS_CHUNK_BYTES", default_value_t = CHUNK_BYTES, value_parser = clap::value_parser!(u32).range(1024..=256 << 20))]
+    chunk_bytes: u32,
+    /// How many transactions at once: more than the cores of both sides gains nothing.
+    #[arg(long, env = "TAKINGS_CONNECTIONS", default_value_t = CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..=16))]
+    connections: u32,
 }
 
 #[derive(Args, Debug)]
@@ -103,7 +109,7 @@ impl LoadArgs {
     pub(super) async fn load(self, database: &DatabaseArgs, cancel: &CancellationToken) -> Outcome {
         let request = self.request();
         let identity = (request.import_id, request.run);
-        match database.ledger() {
+        match database.ledger_for(self.connections) {
             Ok(ledger) => {
                 let outcome = crate::load(&ledger, request, self.source(), cancel).await;
                 hang_up(&ledger).await;
@@ -130,6 +136,8 @@ impl LoadArgs {
                 unpacked_bytes: self.max_unpacked_bytes,
                 ratio: self.max_compression_ratio,
             },
+            chunk_bytes: self.chunk_bytes,
+            connections: self.connections,
             requested_by: self.requested_by.clone(),
             request_id: self.request_id.clone(),
         }

@@ -1,21 +1,9 @@
 //! What real files do to their readers: each trap with the sales, rejects and sum it must give.
 
-use std::io::Cursor;
-
 use ledger::{Decimal, RejectReason, RejectReason::*};
 
-use super::*;
+use super::{tests::read_lines, *};
 use crate::format::{DateOrder, Delimiter};
-
-/// Reads a file; the header is put before the lines where they have none.
-fn read_all(bytes: &[u8], format: &Format) -> (Vec<Chunk>, Result<End, LoadError>) {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
-    let (bytes, format) = (bytes.to_vec(), format.clone());
-    let reading =
-        std::thread::spawn(move || read(Cursor::new(bytes), &format, Limits::default(), &sender));
-    let chunks = std::iter::from_fn(|| receiver.blocking_recv()).collect();
-    (chunks, reading.join().unwrap())
-}
 
 /// Asserts the line numbers of the sales, their sum, and the rejects with their reasons.
 fn check(name: &str, lines: &[u8], sales: &[u32], sum: &str, rejects: &[(u32, RejectReason)]) {
@@ -31,15 +19,18 @@ fn check_file(
     sum: &str,
     rejects: &[(u32, RejectReason)],
 ) {
-    let (chunks, end) = read_all(bytes, format);
-    end.unwrap_or_else(|error| panic!("{name}: {error}"));
-    let all = || chunks.iter().flat_map(|chunk| &chunk.sales);
-    let total: Decimal = all().map(|sale| sale.line_total).sum();
-    assert_eq!(all().map(|sale| sale.line).collect::<Vec<_>>(), sales, "{name}");
-    assert_eq!(total.to_string(), sum, "{name}");
-    let rejected = chunks.iter().flat_map(|chunk| &chunk.rejects);
-    let rejected: Vec<_> = rejected.map(|reject| (reject.line, reject.reason)).collect();
-    assert_eq!(rejected, rejects, "{name}");
+    // Wherever pieces end, the lines are the same.
+    for piece_bytes in [1 << 20, 16] {
+        let read = read_lines(bytes, format, piece_bytes);
+        read.end.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let total: Decimal = read.sales.iter().map(|sale| sale.line_total).sum();
+        let lines: Vec<_> = read.sales.iter().map(|sale| sale.line).collect();
+        assert_eq!(lines, sales, "{name}");
+        assert_eq!(total.to_string(), sum, "{name}");
+        let rejected: Vec<_> =
+            read.rejects.iter().map(|reject| (reject.line, reject.reason)).collect();
+        assert_eq!(rejected, rejects, "{name}");
+    }
 }
 
 #[test]
@@ -138,11 +129,12 @@ fn amounts_are_plain_decimals_or_rejected() {
 fn orders_are_text_and_equal_lines_are_sales() {
     let orders = b"3/1/2025,007,a,1,1\n3/1/2025,7,a,1,1\n3/1/2025,A-1,a,1,1\n\
         3/1/2025,99999999999999999999999999,a,1,1\n3/1/2025,7 ,a,1,1\n3/1/2025,7,a,1,1\n";
-    let (chunks, _) = read_all(
+    let read = read_lines(
         &[b"Sale Date,Sale ID,Item name,Quantity,Item Total\n", &orders[..]].concat(),
         &Format::default(),
+        1 << 20,
     );
-    let ids: Vec<_> = chunks[0].sales.iter().map(|sale| sale.order_id.as_str()).collect();
+    let ids: Vec<_> = read.sales.iter().map(|sale| sale.order_id).collect();
     assert_eq!(ids, ["007", "7", "A-1", "99999999999999999999999999", "7", "7"]);
     check(
         "a blank order",
@@ -222,8 +214,8 @@ fn a_preamble_is_no_header() {
         "sep=;\nSale Date;Sale ID;Item Total\n",
         "Sales of March\n\nSale Date,Sale ID,Item Total\n",
     ] {
-        let (chunks, end) = read_all(text.as_bytes(), &Format::default());
-        assert!(chunks.is_empty());
-        assert!(matches!(end, Err(LoadError::Header(HeaderError::Missing { line: 1, .. }))));
+        let read = read_lines(text.as_bytes(), &Format::default(), 1 << 20);
+        assert!(read.sales.is_empty());
+        assert!(matches!(read.end, Err(LoadError::Header(HeaderError::Missing { line: 1, .. }))));
     }
 }

@@ -7,9 +7,11 @@ const MEBIBYTE: u64 = 1024 * 1024;
 /// The most memory that the program had at once, as it logs itself.
 async fn peak_memory_bytes(shop: &Shop, lines: u64) -> u64 {
     let (path, _) = shop.write_generated("sales.csv", &Shape::of(lines));
-    let output =
-        shop.program(&["load", "--file", path.to_str().unwrap(), "--on-overlap", "replace"]);
-    let output = { output }.output().await.unwrap();
+    let path = path.to_str().unwrap();
+    // Small enough that the smaller file has several chunks too.
+    let chunks = ["--chunk-bytes", "500000"];
+    let load = ["load", "--file", path, "--on-overlap", "replace"];
+    let output = shop.program(&[&load[..], &chunks].concat()).output().await.unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stderr).unwrap();
     let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();

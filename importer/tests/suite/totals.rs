@@ -85,7 +85,7 @@ async fn fields_with_line_ends_keep_the_line_numbers_of_what_follows() {
     assert_published(&outcome, 2, 0);
     let lines = shop.sql("SELECT string_agg(line::text, ' ' ORDER BY line) FROM takings.sale");
     assert_eq!((lines.as_str(), outcome.rejects[0].line), ("3 7", 6));
-    assert_eq!(shop.sql("SELECT count(*) FROM takings.sale WHERE product = E'a\\r\\nb'"), "1");
+    assert_eq!(shop.sql("SELECT count(*) FROM takings.live_sale WHERE product = E'a\\r\\nb'"), "1");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn text_that_looks_like_sql_or_copy_is_text() {
     assert_published(&shop.load_text(&format!("{HEADER}{lines}")).await, 7, 0);
     for (order, text) in hostile.iter().enumerate() {
         let query = format!(
-            "SELECT coalesce(product, '(nothing)') FROM takings.sale WHERE order_id = '\\{order}'"
+            "SELECT coalesce(product, '(nothing)') FROM takings.live_sale WHERE order_id = '\\{order}'"
         );
         let expected = if text.trim().is_empty() { "(nothing)" } else { text };
         assert_eq!(shop.sql(&query), expected);

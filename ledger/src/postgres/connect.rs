@@ -26,10 +26,10 @@ pub struct PoolSettings {
 }
 
 impl Default for PoolSettings {
-    /// For a program that runs one load: a connection for its transaction and one beside it.
+    /// For a program that runs one load: its transactions, and a connection beside them.
     fn default() -> Self {
         Self {
-            max_connections: 2,
+            max_connections: 4,
             acquire_timeout: Duration::from_secs(10),
             statement_timeout: Duration::ZERO,
         }

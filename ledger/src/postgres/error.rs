@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::outcome::{Conflict, Reason};
+use crate::{
+    order_days::BlockError,
+    outcome::{Conflict, Reason},
+};
 
 /// A failed call to the ledger.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +81,9 @@ pub enum LedgerError {
     /// The same content was published by another run meanwhile.
     #[error("The same content is there already.")]
     AlreadyLoaded,
+    /// Other loads are live now than those that were compared with.
+    #[error("Other loads of the dataset are published or reverted all the time.")]
+    LoadsChanged,
     /// Something that this program does not expect of a database.
     #[error("The database refused a statement: {0}.")]
     Unexpected(#[source] sqlx::Error),
@@ -102,6 +108,12 @@ impl LedgerError {
                 | Self::CurrencyMismatch(_)
                 | Self::NothingToRevert(_)
         )
+    }
+
+    /// Whether somebody else has written the very same row.
+    pub(super) fn is_unique_violation(&self) -> bool {
+        let Self::Unexpected(error) = self else { return false };
+        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
     }
 
     /// The reason that stands in an outcome.
@@ -132,10 +144,10 @@ impl From<sqlx::Error> for LedgerError {
             "TK001" | "42501" => Self::NotGranted(message),
             "TK002" => Self::Superseded(message),
             "TK003" => Self::Ended,
-            "TK004" => Self::overlap(message, &error),
             "TK005" => Self::CurrencyMismatch(message),
             "TK006" => Self::NothingToRevert(message),
             "TK007" => Self::AlreadyLoaded,
+            "TK008" => Self::LoadsChanged,
             "3F000" | "42P01" | "42883" => Self::SchemaMissing,
             code if is_passing(code) => Self::Unavailable(error),
             _ => Self::Unexpected(error),
@@ -158,25 +170,11 @@ impl LedgerError {
             _ => Self::Unexpected(error),
         }
     }
+}
 
-    fn overlap(message: String, error: &sqlx::Error) -> Self {
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Detail {
-            conflicts: Vec<Conflict>,
-            lines_skipped: u64,
-        }
-        let detail = error
-            .as_database_error()
-            .and_then(|error| error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>())
-            .and_then(sqlx::postgres::PgDatabaseError::detail)
-            .and_then(|detail| serde_json::from_str::<Detail>(detail).ok());
-        match detail {
-            Some(Detail { conflicts, lines_skipped }) => {
-                Self::Overlap { message, conflicts, lines_skipped }
-            }
-            None => Self::Unreadable(message),
-        }
+impl From<BlockError> for LedgerError {
+    fn from(error: BlockError) -> Self {
+        Self::Unreadable(error.to_string())
     }
 }
 

@@ -1,174 +1,256 @@
-//! A load: accepted lines on their way into the ledger, within one database transaction.
+//! A load: a file's lines on their way into the ledger, chunk by chunk.
 //!
-//! In come chunks of sales and rejects, then the totals; out goes a final outcome. Nothing is
-//! visible before publish has committed, and dropping a [`Load`] leaves nothing behind.
+//! In come chunks, each written in a transaction of its own together with what it adds up to, so
+//! that a retry goes on where the one before was cut off. Nothing is seen before publish.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use sqlx::{Postgres, Transaction, types::Json};
+use jiff_sqlx::Date as SqlDate;
+use sqlx::{PgConnection, Row, types::Json};
 
 use super::{
-    Ledger, LedgerError, OpenRun, Refusal,
-    run::{add_rejects, line_number, signed},
+    Ledger, LedgerError, OpenRun,
+    chunk::Chunk,
+    figures::SqlFigures,
+    names::{NameTable, Names},
+    run::{add_rejects, signed},
 };
-use crate::{Digest, Outcome, Reject, RejectReason, Sale, outcome::Reason};
+use crate::{
+    RejectReason,
+    order_days::{Block, FingerprintKey},
+};
 
 /// How much is sent to the server in one message.
 const MESSAGE_BYTES: usize = 256 * 1024;
 
-/// Lines that are in the database, but not yet in the ledger.
-#[derive(Debug)]
+/// What a run puts into the ledger, while it is at it. A clone is the same load.
+#[derive(Clone, Debug)]
 pub struct Load {
-    ledger: Ledger,
-    run: OpenRun,
-    key: i32,
-    transaction: Transaction<'static, Postgres>,
+    pub(super) ledger: Ledger,
+    pub(super) run: OpenRun,
+    pub(super) id: i32,
+    pub(super) key: FingerprintKey,
 }
 
-/// What the file was, once it has been read to its end.
-#[derive(Clone, Debug)]
-pub struct Totals {
-    /// SHA-256 of the decompressed bytes.
-    pub digest: Digest,
-    /// Decompressed bytes.
-    pub bytes: u64,
+/// A chunk that is in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedChunk {
+    /// Bytes of the file up to its end.
+    pub end_byte: u64,
+    /// Tells the file's content up to its end from any other.
+    pub content: Vec<u8>,
     /// Records read.
     pub lines_read: u64,
-    /// Records rejected; all of them were given to [`Load::write`].
+    /// Records that can't be sales.
     pub lines_rejected: u64,
-    /// First day of the accepted lines.
-    pub first_sale_date: Option<Date>,
-    /// Last day of the accepted lines.
-    pub last_sale_date: Option<Date>,
-    /// The first rejected lines, for a refusal: at most 10,000.
-    pub rejects: Vec<Reject>,
-    /// All rejected lines by reason.
+    /// By reason.
     pub reject_counts: BTreeMap<RejectReason, u64>,
+    /// First and last day of its sales.
+    pub days: Option<(Date, Date)>,
 }
 
 impl Ledger {
-    /// Opens the transaction that the lines of a run go into.
-    pub async fn load(&self, run: &OpenRun) -> Result<Load, LedgerError> {
-        let mut transaction = self.pool.begin().await?;
-        let key =
-            sqlx::query_scalar("SELECT takings.open_load()").fetch_one(&mut *transaction).await?;
-        Ok(Load { ledger: self.clone(), run: run.clone(), key, transaction })
+    /// The run's load: the one that an earlier try began, or a new one.
+    pub async fn open_load(&self, run: &OpenRun) -> Result<Load, LedgerError> {
+        let row = sqlx::query("SELECT * FROM takings.open_load($1)")
+            .bind(run.imported_file_id)
+            .fetch_one(&self.pool)
+            .await?;
+        let key: Vec<u8> = row.try_get(1)?;
+        let key = <&[u8; 16]>::try_from(&key[..])
+            .map_err(|_| LedgerError::Unreadable("the fingerprint key".into()))?;
+        Ok(Load {
+            ledger: self.clone(),
+            run: run.clone(),
+            id: row.try_get(0)?,
+            key: FingerprintKey::new(key),
+        })
     }
 }
 
 impl Load {
-    /// Writes one chunk: some thousand lines, so that memory stays bounded.
-    pub async fn write(&mut self, sales: &[Sale], rejects: &[Reject]) -> Result<(), LedgerError> {
-        add_rejects(&mut self.transaction, &self.run, rejects).await?;
-        if sales.is_empty() {
-            return Ok(());
-        }
-        let rows = self.rows(sales)?;
-        let statement = format!(
-            "COPY takings.sale_{} (dataset_id, load_id, line, sale_date, order_id, product, \
-             location, payment_method, client, quantity, unit_price, line_total) \
-             FROM STDIN (FORMAT csv)",
-            self.run.dataset_id
-        );
-        let mut copy = self.transaction.copy_in_raw(&statement).await?;
-        for message in rows.chunks(MESSAGE_BYTES) {
-            copy.send(message).await?;
-        }
-        copy.finish().await?;
-        Ok(())
+    /// What earlier tries have loaded, by number.
+    pub async fn loaded(&self) -> Result<BTreeMap<u32, LoadedChunk>, LedgerError> {
+        let rows = sqlx::query("SELECT * FROM takings.loaded_chunks($1)")
+            .bind(self.id)
+            .fetch_all(&self.ledger.pool)
+            .await?;
+        let count = |number: i64| number.cast_unsigned();
+        rows.iter()
+            .map(|row| {
+                let Json(reject_counts) = row.try_get("reject_counts")?;
+                let day = |column| {
+                    row.try_get::<Option<SqlDate>, _>(column).map(|day| day.map(SqlDate::to_jiff))
+                };
+                let chunk = LoadedChunk {
+                    end_byte: count(row.try_get("end_byte")?),
+                    content: row.try_get("content")?,
+                    lines_read: count(row.try_get("lines_read")?),
+                    lines_rejected: count(row.try_get("lines_rejected")?),
+                    reject_counts,
+                    days: day("first_day")?.zip(day("last_day")?),
+                };
+                Ok((row.try_get::<i32, _>("chunk")?.cast_unsigned(), chunk))
+            })
+            .collect()
     }
 
-    /// Publishes what was written, or refuses it: the run's end, whichever it is. A `COMMIT`
-    /// whose answer was lost is an error; who begins the run again learns how it ended.
-    pub async fn publish(mut self, totals: Totals) -> Result<Outcome, LedgerError> {
-        match self.publish_load(&totals).await {
-            Ok(()) => {
-                self.transaction.commit().await?;
-                self.ledger.outcome(self.run.imported_file_id).await
-            }
-            Err(error) => {
-                let Self { ledger, run, transaction, .. } = self;
-                // What can't be rolled back is gone with its connection.
-                let _ = transaction.rollback().await;
-                ledger.end_after_load(&run, error, totals).await
-            }
+    /// An empty chunk of this load.
+    #[must_use]
+    pub fn chunk(&self, number: u32) -> Chunk {
+        Chunk::new(self.run.dataset_id, self.id, self.key, number)
+    }
+
+    /// Writes one chunk, all or nothing. Where it is there already, nothing is written.
+    pub async fn write(&self, mut chunk: Chunk, names: &mut Names) -> Result<(), LedgerError> {
+        self.number_names(&mut chunk, names).await?;
+        match self.write_numbered(chunk).await {
+            // Another importer of the same run was quicker.
+            Err(error) if error.is_unique_violation() => Ok(()),
+            result => result,
         }
     }
 
-    async fn publish_load(&mut self, totals: &Totals) -> Result<(), LedgerError> {
-        sqlx::query("SELECT takings.publish_load($1, $2, $3, $4, $5, $6, $7)")
-            .bind(self.run.imported_file_id)
-            .bind(self.key)
-            .bind(&totals.digest.0[..])
-            .bind(signed(totals.bytes))
-            .bind(signed(totals.lines_read))
-            .bind(signed(totals.lines_rejected))
-            .bind(Json(&totals.reject_counts))
-            .execute(&mut *self.transaction)
+    /// Gives up what was loaded, since the file is another one now.
+    pub async fn give_up(&self) -> Result<(), LedgerError> {
+        sqlx::query("SELECT takings.drop_load($1)")
+            .bind(self.id)
+            .execute(&self.ledger.pool)
             .await?;
         Ok(())
     }
 
-    /// The sales as CSV rows. An empty field is NULL: no text of a [`Sale`] is empty.
-    fn rows(&self, sales: &[Sale]) -> Result<Vec<u8>, LedgerError> {
-        let mut writer = csv::Writer::from_writer(Vec::with_capacity(sales.len() * 128));
-        let dataset_id = self.run.dataset_id.to_string();
-        let load_id = self.key.to_string();
-        let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        let number =
-            |field: &Option<crate::Decimal>| field.map_or_else(String::new, |n| n.to_string());
-        for sale in sales {
-            let written = writer.write_record([
-                &dataset_id,
-                &load_id,
-                &line_number(sale.line).to_string(),
-                &sale.sale_date.to_string(),
-                &sale.order_id,
-                &text(&sale.product),
-                &text(&sale.location),
-                &text(&sale.payment_method),
-                &text(&sale.client),
-                &number(&sale.quantity),
-                &number(&sale.unit_price),
-                &sale.line_total.to_string(),
-            ]);
-            written.map_err(|error| LedgerError::Unreadable(error.to_string()))?;
+    /// Asks for the numbers of new names and puts them into the rows.
+    async fn number_names(&self, chunk: &mut Chunk, names: &mut Names) -> Result<(), LedgerError> {
+        let mut numbered = [vec![], vec![], vec![]];
+        for table in NameTable::ALL {
+            let new = names.new_names(table);
+            if new.is_empty() {
+                continue;
+            }
+            let new: Vec<&str> = new.iter().map(AsRef::as_ref).collect();
+            let numbers: Vec<i32> = sqlx::query_scalar("SELECT takings.name_ids($1, $2, $3)")
+                .bind(self.id)
+                .bind(table.name())
+                .bind(new)
+                .fetch_one(&self.ledger.pool)
+                .await?;
+            names.learn(table, &numbers);
+            numbered[table as usize] = numbers;
         }
-        writer.into_inner().map_err(|error| LedgerError::Unreadable(error.to_string()))
+        let found = |table: NameTable, number: i32| {
+            let index = usize::try_from(-i64::from(number) - 1).ok()?;
+            numbered[table as usize].get(index).copied()
+        };
+        for (table, position, number) in std::mem::take(&mut chunk.unnamed) {
+            if let Some(number) = found(table, number) {
+                chunk.rows.patch(position, number);
+            }
+        }
+        chunk.prices = chunk
+            .prices
+            .drain()
+            .map(|(number, price)| (found(NameTable::Product, number).unwrap_or(number), price))
+            .collect();
+        names.make_room();
+        Ok(())
     }
-}
 
-impl Ledger {
-    async fn end_after_load(
+    async fn write_numbered(&self, mut chunk: Chunk) -> Result<(), LedgerError> {
+        let mut transaction = self.ledger.pool.begin().await?;
+        if chunk.sales > 0 {
+            let statement = format!(
+                "COPY takings.sale_{} (dataset_id, load_id, line, sale_date, product_id, \
+                 location_id, payment_method_id, order_id, client, quantity, line_total) \
+                 FROM STDIN (FORMAT binary)",
+                self.run.dataset_id
+            );
+            let rows = copy(&mut transaction, &statement, std::mem::take(&mut chunk.rows).finish())
+                .await?;
+            if rows != chunk.sales {
+                return Err(LedgerError::Unreadable(format!("{rows} of {} rows", chunk.sales)));
+            }
+        }
+        add_rejects(&mut transaction, &self.run, &chunk.rejects).await?;
+        self.note(&mut transaction, chunk).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notes the order-days and figures of a chunk.
+    async fn note(&self, connection: &mut PgConnection, chunk: Chunk) -> Result<(), LedgerError> {
+        let (lines_read, reject_counts) = (chunk.lines_read(), chunk.reject_counts());
+        let (blocks, figures) = chunk.orders.finish();
+        let number = i32::try_from(chunk.number).unwrap_or(i32::MAX);
+        self.add_blocks(connection, number, &blocks).await?;
+        let first = blocks.iter().map(|block| block.first).min();
+        let last = blocks.iter().map(|block| block.last).max();
+        let (products, prices): (Vec<_>, Vec<_>) = chunk.prices.into_iter().unzip();
+        let (days, prices): (Vec<_>, Vec<_>) =
+            prices.into_iter().map(|(day, price)| (day, price.to_string())).unzip();
+        let figures = SqlFigures::new(&figures);
+        figures
+            .query(
+                "SELECT takings.add_chunk($8, $9, $10, $11, $12, $13, $14, $15, $16, {figures},
+                    ARRAY(SELECT ROW(product, date '2000-01-01' + day, price::numeric)::takings.price
+                        FROM unnest($17::integer[], $18::integer[], $19::text[])
+                            prices (product, day, price)))",
+            )
+            .bind(self.id)
+            .bind(number)
+            .bind(signed(chunk.end_byte))
+            .bind(&chunk.content[..])
+            .bind(signed(lines_read))
+            .bind(signed(chunk.rejects.len() as u64))
+            .bind(Json(reject_counts))
+            .bind(first.map(|head| head.to_be_bytes().to_vec()))
+            .bind(last.map(|head| head.to_be_bytes().to_vec()))
+            .bind(products)
+            .bind(days)
+            .bind(prices)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn add_blocks(
         &self,
-        run: &OpenRun,
-        error: LedgerError,
-        totals: Totals,
-    ) -> Result<Outcome, LedgerError> {
-        if matches!(error, LedgerError::AlreadyLoaded) {
-            let found = self.publish_already_loaded(run, &totals.digest, totals.bytes).await?;
-            // Gone again within this moment, by a revert: a retry loads the file.
-            return found.ok_or(error);
+        connection: &mut PgConnection,
+        chunk: i32,
+        blocks: &[Block],
+    ) -> Result<(), LedgerError> {
+        if blocks.is_empty() {
+            return Ok(());
         }
-        self.end_after(run, error, Some(Refusal::of(totals))).await
+        let part = |part: fn(&Block) -> &[u8]| blocks.iter().map(part).collect::<Vec<_>>();
+        let head = |head: fn(&Block) -> u128| {
+            blocks.iter().map(|block| head(block).to_be_bytes().to_vec()).collect::<Vec<_>>()
+        };
+        let counts: Vec<_> = blocks.iter().map(|block| block.orders.cast_signed()).collect();
+        sqlx::query("SELECT takings.add_order_blocks($1, $2, $3, $4, $5, $6, $7, $8)")
+            .bind(self.id)
+            .bind(chunk)
+            .bind(counts)
+            .bind(head(|block| block.first))
+            .bind(head(|block| block.last))
+            .bind(part(|block| &block.ids))
+            .bind(part(|block| &block.order_days))
+            .bind(part(|block| &block.fingerprints))
+            .execute(connection)
+            .await?;
+        Ok(())
     }
 }
 
-impl Refusal {
-    /// What is known of a file that was read to its end.
-    #[must_use]
-    pub fn of(totals: Totals) -> Self {
-        Self {
-            digest: Some(totals.digest),
-            bytes: totals.bytes,
-            lines_read: totals.lines_read,
-            lines_rejected: totals.lines_rejected,
-            first_sale_date: totals.first_sale_date,
-            last_sale_date: totals.last_sale_date,
-            rejects: totals.rejects,
-            reject_counts: totals.reject_counts,
-            ..Self::unread(Reason::Internal, "")
-        }
+/// Sends rows, and returns how many the server took.
+pub(super) async fn copy(
+    connection: &mut PgConnection,
+    statement: &str,
+    rows: Vec<u8>,
+) -> Result<u64, LedgerError> {
+    let mut copy = connection.copy_in_raw(statement).await?;
+    for message in rows.chunks(MESSAGE_BYTES) {
+        copy.send(message).await?;
     }
+    Ok(copy.finish().await?)
 }

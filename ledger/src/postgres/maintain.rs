@@ -1,10 +1,13 @@
 //! What is done to the ledger on purpose: granting datasets, reverting imports.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{AssertSqlSafe, types::Json};
+use sqlx::{AssertSqlSafe, Row, types::Json};
 
-use super::{Ledger, LedgerError};
-use crate::{Dataset, Decimal, ImportId, Run};
+use super::{Ledger, LedgerError, compare::Intended, figures::SqlFigures, marks::Marks};
+use crate::{Dataset, Decimal, ImportId, OnOverlap, Run};
+
+/// How often a comparison is done anew, since other loads were published meanwhile.
+const COMPARISONS: usize = 100;
 
 /// What a revert took out of the figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,12 +56,43 @@ impl Ledger {
         reason: &str,
         by: &str,
     ) -> Result<Reverted, LedgerError> {
-        let Json(reverted) = sqlx::query_scalar("SELECT takings.revert_import($1, $2, $3)")
+        for _ in 0..COMPARISONS {
+            match self.compare_and_revert(import_id, reason, by).await {
+                Err(LedgerError::LoadsChanged) => {}
+                result => return result,
+            }
+        }
+        Err(LedgerError::LoadsChanged)
+    }
+
+    async fn compare_and_revert(
+        &self,
+        import_id: ImportId,
+        reason: &str,
+        by: &str,
+    ) -> Result<Reverted, LedgerError> {
+        let row = sqlx::query("SELECT * FROM takings.revertible_load($1)")
             .bind(import_id.0)
-            .bind(reason)
-            .bind(by)
             .fetch_one(&self.pool)
             .await?;
+        let load_id: i32 = row.try_get("load_id")?;
+        let intended = Intended {
+            dataset_id: row.try_get("dataset_id")?,
+            arriving: None,
+            leaving: import_id.0,
+            on_overlap: OnOverlap::Fail,
+        };
+        let comparison = self.compare(intended, &mut Marks::new(None)).await?;
+        let across = comparison.meeting.across.clone().trimmed();
+        let row = SqlFigures::new(&across)
+            .query("SELECT takings.revert_load($8, $9, $10, $11, {figures})")
+            .bind(load_id)
+            .bind(reason.to_owned())
+            .bind(by.to_owned())
+            .bind(comparison.version)
+            .fetch_one(&self.pool)
+            .await?;
+        let Json(reverted) = row.try_get(0)?;
         Ok(reverted)
     }
 

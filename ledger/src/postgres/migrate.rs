@@ -9,18 +9,19 @@ use sqlx::{
 use super::{DatabaseUrl, Ledger, LedgerError};
 
 /// Every migration in order: version, what it is, its SQL. Append only, once released.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "roles", include_str!("../../../migrations/0001_roles.sql")),
     (2, "tables", include_str!("../../../migrations/0002_tables.sql")),
     (3, "grants", include_str!("../../../migrations/0003_grants.sql")),
     (4, "runs", include_str!("../../../migrations/0004_runs.sql")),
-    (5, "publish", include_str!("../../../migrations/0005_publish.sql")),
-    (6, "publish load", include_str!("../../../migrations/0006_publish_load.sql")),
-    (7, "revert", include_str!("../../../migrations/0007_revert.sql")),
+    (5, "load", include_str!("../../../migrations/0005_load.sql")),
+    (6, "compare", include_str!("../../../migrations/0006_compare.sql")),
+    (7, "publish", include_str!("../../../migrations/0007_publish.sql")),
+    (8, "revert", include_str!("../../../migrations/0008_revert.sql")),
 ];
 /// The oldest and the newest schema that this program works with.
-const OLDEST: i64 = 7;
-const NEWEST: i64 = 7;
+const OLDEST: i64 = 8;
+const NEWEST: i64 = 8;
 
 impl Ledger {
     /// Brings the database to the newest schema, as its owner. Returns how many migrations that

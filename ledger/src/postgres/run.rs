@@ -114,6 +114,47 @@ impl Refusal {
     }
 }
 
+/// What the file was, once it has been read to its end.
+#[derive(Clone, Debug)]
+pub struct Totals {
+    /// SHA-256 of the decompressed bytes.
+    pub digest: Digest,
+    /// Decompressed bytes.
+    pub bytes: u64,
+    /// How many chunks were written.
+    pub chunks: u32,
+    /// Records read.
+    pub lines_read: u64,
+    /// Records rejected.
+    pub lines_rejected: u64,
+    /// First day of the accepted lines.
+    pub first_sale_date: Option<Date>,
+    /// Last day of the accepted lines.
+    pub last_sale_date: Option<Date>,
+    /// The first rejected lines, for a refusal: at most 10,000.
+    pub rejects: Vec<Reject>,
+    /// All rejected lines by reason.
+    pub reject_counts: BTreeMap<RejectReason, u64>,
+}
+
+impl Refusal {
+    /// What is known of a file that was read to its end.
+    #[must_use]
+    pub fn of(totals: Totals) -> Self {
+        Self {
+            digest: Some(totals.digest),
+            bytes: totals.bytes,
+            lines_read: totals.lines_read,
+            lines_rejected: totals.lines_rejected,
+            first_sale_date: totals.first_sale_date,
+            last_sale_date: totals.last_sale_date,
+            rejects: totals.rejects,
+            reject_counts: totals.reject_counts,
+            ..Self::unread(Reason::Internal, "")
+        }
+    }
+}
+
 impl Ledger {
     /// Begins a run, or returns the end that it has.
     pub async fn begin(&self, request: RunRequest) -> Result<Begun, LedgerError> {
@@ -129,33 +170,19 @@ impl Ledger {
         }
     }
 
-    /// Publishes the run without a load of its own where a live load has the same content;
-    /// `None` where the file must be loaded.
-    pub async fn publish_already_loaded(
-        &self,
-        run: &OpenRun,
-        digest: &Digest,
-        bytes: u64,
-    ) -> Result<Option<Outcome>, LedgerError> {
-        let published = sqlx::query_scalar("SELECT takings.publish_already_loaded($1, $2, $3)")
-            .bind(run.imported_file_id)
-            .bind(&digest.0[..])
-            .bind(signed(bytes))
-            .fetch_one(&self.pool)
-            .await
-            .map_err(LedgerError::from);
-        match published {
-            Ok(true) => self.outcome(run.imported_file_id).await.map(Some),
-            Ok(false) => Ok(None),
-            Err(error) => self.end_after(run, error, None).await.map(Some),
-        }
+    /// The outcome of a run that was ended meanwhile, by a settle or by another importer.
+    pub async fn ended(&self, run: &OpenRun) -> Result<Outcome, LedgerError> {
+        self.outcome(run.imported_file_id).await
     }
 
     /// Ends a run whose input can't be loaded, with its rejects on record. Where it has ended
     /// meanwhile, that end holds and is returned.
     pub async fn refuse(&self, run: &OpenRun, refusal: Refusal) -> Result<Outcome, LedgerError> {
         match self.refuse_run(run, &refusal).await {
-            Ok(()) | Err(LedgerError::Ended) => self.outcome(run.imported_file_id).await,
+            Ok(()) | Err(LedgerError::Ended) => {
+                self.sweep(run).await;
+                self.outcome(run.imported_file_id).await
+            }
             Err(error) => Err(error),
         }
     }

@@ -158,7 +158,7 @@ fn any_history_of_imports_gives_the_figures_of_the_model() {
         TestRunner::new(Config { cases: 30, failure_persistence: None, ..Config::default() });
     let result = runner.run(&steps(), |steps| {
         runtime.block_on(async {
-            test.sql("TRUNCATE takings.imported_file, takings.load, takings.sale, takings.order_day, takings.load_overlap, takings.daily_revenue, takings.order_day_pair, takings.reject CASCADE");
+            test.sql("TRUNCATE takings.imported_file, takings.load, takings.sale, takings.load_chunk, takings.order_block, takings.superseded, takings.load_overlap, takings.daily_revenue, takings.order_day_pair, takings.reject CASCADE");
             let mut model = Model::default();
             for step in &steps {
                 take(&test, &mut model, step).await;

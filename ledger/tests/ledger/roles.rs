@@ -1,6 +1,6 @@
 //! Who may do what, also with the password and `psql` in hand.
 
-use crate::support::{File, TestLedger, connect, day, load, open, write_and_publish};
+use crate::support::{File, TestLedger, connect, day, load, open, write, write_and_publish};
 use harness::postgres::Server;
 use ledger::{
     Dataset,
@@ -43,8 +43,13 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
     let run = open(&test.ledger, &file).await;
     let published = File::new(&[(2, "b", "1")]).dataset("victim");
     test.load(&published).await;
-    let partition = "sale_".to_owned()
-        + &test.sql("SELECT dataset_id FROM takings.dataset WHERE name = 'victim'");
+    write(&test.ledger, &run, &file).await.unwrap();
+    let dataset = test.sql("SELECT dataset_id FROM takings.dataset WHERE name = 'victim'");
+    let (partition, superseded) = (format!("sale_{dataset}"), format!("superseded_{dataset}"));
+    let load_in = |state: &str| {
+        test.sql(&format!("SELECT load_id FROM takings.load WHERE state = '{state}'"))
+    };
+    let (loading, live) = (load_in("loading"), load_in("live"));
     let row =
         test.sql("SELECT imported_file_id FROM takings.imported_file WHERE status = 'Running'");
     let digest = "'\\x00'::bytea";
@@ -56,28 +61,48 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         "SELECT * FROM takings.sale".into(),
         "SELECT * FROM takings.imported_file".into(),
         "SELECT fingerprint_key FROM takings.dataset".into(),
-        format!("SELECT takings.publish_load({row}, 1, {digest}, 0, 0, 0, '{{}}')"),
-        format!("SELECT takings.publish_already_loaded({row}, {digest}, 0)"),
+        format!("COPY takings.{superseded} FROM STDIN"),
+        format!("INSERT INTO takings.{superseded} VALUES (1, 1, 1, now(), 'x')"),
+        format!("SELECT takings.open_load({row})"),
+        format!("SELECT takings.publish_load({loading}, 1, {digest}, 0, 0, 0, '', null, '{{}}', '{{}}', '{{}}')"),
+        format!("SELECT takings.publish_already_loaded({row}, {digest}, 0, 0, null)"),
+        format!("SELECT takings.name_ids({loading}, 'product', '{{x}}')"),
+        format!("SELECT takings.add_chunk({loading}, 9, 0, '', 0, 0, '{{}}', null, null, null, '{{}}')"),
+        format!("SELECT takings.add_order_blocks({loading}, 9, '{{1}}', '{{x}}', '{{x}}', '{{x}}', '{{x}}', '{{x}}')"),
+        format!("SELECT takings.mark_skipped({loading}, '{{0}}', '{{0}}', '{{x}}')"),
+        format!("SELECT takings.forget_comparison({loading})"),
+        format!("SELECT takings.drop_load({loading})"),
+        format!("SELECT takings.revert_load({live}, 'x', 'x', 0, null)"),
         format!("SELECT takings.refuse_run({row}, 'x', 'x', null, 0, 0, 0, 0, null, null, '[]', '{{}}')"),
         format!("SELECT takings.add_rejects({row}, '{{1}}', '{{x}}', '{{x}}', '{{x}}')"),
         format!("SELECT takings.settle_run('{}', 1, 'victim')", file.import_id()),
-        format!("SELECT takings.revert_import('{}', 'x', 'x')", published.import_id()),
+        format!("SELECT * FROM takings.revertible_load('{}')", published.import_id()),
         "SELECT takings.grant_dataset(session_user, 'victim')".into(),
         "SELECT takings.ensure_dataset('new')".into(),
-        "SELECT takings.shift_figures(1, '{1}', 1)".into(),
-        "SELECT takings.change_live_loads(1, null, null, '{1}', 'reverted', '', '')".into(),
+        "SELECT takings.shift_figures(1, null, 1)".into(),
+        "SELECT takings.change_live_loads(1, null, '{1}', null, 'reverted', '', '')".into(),
         "SELECT takings.step_version()".into(),
     ] {
         let asked = test.server.sql_as(&test.database.name, &role, "secret", &attempt);
         assert!(asked.is_err(), "{attempt} went through: {asked:?}");
     }
-    let seen = test.server.sql_as(
-        &test.database.name,
-        &role,
-        "secret",
-        &format!("SELECT takings.run_outcome({row}) IS NULL"),
-    );
-    assert_eq!(seen.unwrap().trim(), "t");
+    for nothing in [
+        format!("SELECT takings.run_outcome({row}) IS NULL"),
+        format!("SELECT NOT EXISTS (SELECT FROM takings.loaded_chunks({loading}))"),
+        format!("SELECT NOT EXISTS (SELECT FROM takings.live_loads({dataset}, null))"),
+        format!(
+            "SELECT NOT EXISTS (SELECT FROM takings.order_ranges({dataset}, '{{{live}}}', '', '\\xff'))"
+        ),
+        format!(
+            "SELECT NOT EXISTS (SELECT FROM takings.read_order_blocks({dataset}, '{{{live}}}', '{{0}}', '{{0}}', true, true))"
+        ),
+        format!("SELECT takings.is_loaded({row}, '') IS NULL"),
+        format!("SELECT takings.may_be_loaded({row}, 0) IS NULL"),
+        format!("SELECT takings.sweep_run({row}) = 0"),
+    ] {
+        let seen = test.server.sql_as(&test.database.name, &role, "secret", &nothing);
+        assert_eq!(seen.unwrap().trim(), "t", "{nothing}");
+    }
     // A run of its own under the same import id does not touch the victim's.
     let outcome =
         load(&thief, &File::new(&[]).dataset("own").run_of(published.import_id(), 9)).await;

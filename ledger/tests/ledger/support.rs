@@ -8,7 +8,8 @@ use ledger::{
     Currency, Dataset, Decimal, Digest, ImportId, MaxRejected, OnOverlap, Outcome, Reject, Run,
     Sale,
     postgres::{
-        Begun, DatabaseUrl, Ledger, LedgerError, OpenRun, PoolSettings, RunRequest, Totals,
+        Begun, DatabaseUrl, Ledger, LedgerError, Load, Names, OpenRun, PoolSettings, RunRequest,
+        Totals,
     },
 };
 
@@ -65,11 +66,14 @@ pub(crate) fn connect(url: &str) -> Ledger {
     Ledger::connect_lazy(&DatabaseUrl::new(url).unwrap(), &PoolSettings::default())
 }
 
+/// Few, so that orders lie in several chunks.
+const CHUNK_LINES: usize = 3;
+
 /// A file to load: what an importer would have made of it.
 #[derive(Clone)]
 pub(crate) struct File {
     pub(crate) request: RunRequest,
-    pub(crate) sales: Vec<Sale>,
+    pub(crate) sales: Vec<Sale<'static>>,
     pub(crate) rejects: Vec<Reject>,
 }
 
@@ -126,6 +130,7 @@ impl File {
         Totals {
             digest: self.digest(),
             bytes: 0,
+            chunks: u32::try_from(self.sales.chunks(CHUNK_LINES).len().max(1)).unwrap(),
             lines_read: (self.sales.len() + self.rejects.len()) as u64,
             lines_rejected: self.rejects.len() as u64,
             first_sale_date: self.sales.iter().map(|sale| sale.sale_date).min(),
@@ -162,9 +167,32 @@ pub(crate) async fn write_and_publish(
     run: &OpenRun,
     file: &File,
 ) -> Result<Outcome, LedgerError> {
-    let mut load = ledger.load(run).await?;
-    load.write(&file.sales, &file.rejects).await?;
-    load.publish(file.totals()).await
+    match write(ledger, run, file).await {
+        Err(LedgerError::Ended) => ledger.ended(run).await,
+        written => written?.publish(file.totals()).await,
+    }
+}
+
+/// Writes all chunks of a file.
+pub(crate) async fn write(
+    ledger: &Ledger,
+    run: &OpenRun,
+    file: &File,
+) -> Result<Load, LedgerError> {
+    let load = ledger.open_load(run).await?;
+    let mut names = Names::default();
+    let mut pieces = file.sales.chunks(CHUNK_LINES);
+    for number in 0..file.totals().chunks {
+        let mut chunk = load.chunk(number);
+        for sale in pieces.next().unwrap_or_default() {
+            chunk.add(sale, &mut names);
+        }
+        if number == 0 {
+            chunk.rejects.clone_from(&file.rejects);
+        }
+        load.write(chunk, &mut names).await?;
+    }
+    Ok(load)
 }
 
 pub(crate) async fn open(ledger: &Ledger, file: &File) -> OpenRun {
@@ -178,15 +206,15 @@ pub(crate) fn day(day: i8) -> Date {
     date(2025, 3, day)
 }
 
-pub(crate) fn sale(line: u32, sale_date: Date, order_id: &str, total: &str) -> Sale {
+pub(crate) fn sale(line: u32, sale_date: Date, order_id: &str, total: &str) -> Sale<'static> {
     Sale {
         line,
         sale_date,
-        order_id: order_id.into(),
-        product: Some("Mineral Water".into()),
-        location: Some("Online Store".into()),
+        order_id: order_id.to_owned().leak(),
+        product: Some("Mineral Water"),
+        location: Some("Online Store"),
         payment_method: None,
-        client: Some("7".into()),
+        client: Some("7"),
         quantity: Some("1".parse().unwrap()),
         unit_price: None,
         line_total: total.parse::<Decimal>().unwrap(),

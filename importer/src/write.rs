@@ -1,0 +1,156 @@
+//! Pieces in, chunks in the database out: some at a time, each split, validated and encoded on a
+//! thread that may block, then written in a transaction of its own.
+//!
+//! What an earlier try has loaded of the same content is counted, not written again.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ledger::{
+    MaxRejected, Reject,
+    postgres::{Chunk, Load, LoadedChunk, Names},
+};
+use tokio::{
+    sync::mpsc::Receiver,
+    task::{JoinSet, spawn_blocking},
+};
+
+use crate::{
+    error::LoadError,
+    failpoint::hit,
+    format::Format,
+    parse::ParseError,
+    pipeline::{LoadRequest, joined},
+    read::Work,
+    tally::{Counts, MAX_REJECTS, Tally},
+};
+
+/// A log line tells how far a load is each time it has read so many lines more.
+const PROGRESS_LINES: u64 = 1_000_000;
+
+/// What all writers share.
+struct Shared {
+    load: Load,
+    loaded: Arc<BTreeMap<u32, LoadedChunk>>,
+    format: Format,
+    max_rejected: MaxRejected,
+    work: tokio::sync::Mutex<Receiver<Work>>,
+    tally: Arc<Mutex<Tally>>,
+}
+
+/// Writes all pieces that come, but for those that are loaded.
+pub(crate) async fn write_all(
+    load: &Load,
+    loaded: &Arc<BTreeMap<u32, LoadedChunk>>,
+    request: &LoadRequest,
+    work: Receiver<Work>,
+    tally: &Arc<Mutex<Tally>>,
+) -> Result<(), LoadError> {
+    let shared = Arc::new(Shared {
+        load: load.clone(),
+        loaded: loaded.clone(),
+        format: request.format.clone(),
+        max_rejected: request.max_rejected,
+        work: tokio::sync::Mutex::new(work),
+        tally: tally.clone(),
+    });
+    let mut writers = JoinSet::new();
+    for _ in 0..request.connections.max(1) {
+        writers.spawn(shared.clone().write());
+    }
+    let mut ended = Ok(());
+    while let Some(writer) = writers.join_next().await {
+        let writer = writer.unwrap_or_else(|error| Err(LoadError::Internal(error.to_string())));
+        if ended.is_ok() && writer.is_err() {
+            // The others end what they have begun; nothing new is given out.
+            shared.work.lock().await.close();
+            ended = writer;
+        }
+    }
+    ended
+}
+
+impl Shared {
+    /// One writer: takes a piece after the other until there is none.
+    async fn write(self: Arc<Self>) -> Result<(), LoadError> {
+        let mut names = Names::default();
+        loop {
+            let Some(work) = self.work.lock().await.recv().await else { return Ok(()) };
+            let number = work.piece.number;
+            if let Some(loaded) = self.loaded.get(&number) {
+                // What an earlier try loaded must be what the file holds now.
+                if work.piece.content[..] != loaded.content[..] {
+                    return Err(LoadError::SourceChanged);
+                }
+                lock(&self.tally).add(number, loaded.into(), &[]);
+                continue;
+            }
+            let (encoding, mut known) = (self.clone(), std::mem::take(&mut names));
+            let (encoded, known) = joined(spawn_blocking(move || {
+                let encoded = encoding.encode(&work, &mut known);
+                Ok((encoded, known))
+            }))
+            .await?;
+            names = known;
+            let chunk = self.count(number, encoded)?;
+            if lock(&self.tally).is_hopeless(self.max_rejected) {
+                // The rest of the file is only counted.
+                names = Names::default();
+                continue;
+            }
+            self.load.write(chunk, &mut names).await?;
+            hit("after-chunk").await;
+        }
+    }
+
+    fn encode(&self, work: &Work, names: &mut Names) -> (Chunk, Counts, Result<(), ParseError>) {
+        let mut chunk = self.load.chunk(work.piece.number);
+        chunk.end_byte = work.piece.end_byte;
+        chunk.content = work.piece.content;
+        // A chunk with more than that is never written.
+        let kept = match self.max_rejected {
+            MaxRejected::Count(count) => count.saturating_add(MAX_REJECTS as u64),
+            MaxRejected::Percent(_) => u64::MAX,
+        };
+        let mut counts = Counts { end_byte: work.piece.end_byte, ..Counts::default() };
+        let read = work.lines(&self.format, |line| match line {
+            Ok(sale) => {
+                counts.sale(sale.sale_date);
+                chunk.add(&sale, names);
+            }
+            Err(reject) => {
+                counts.reject(reject.reason);
+                if counts.lines_rejected <= kept {
+                    chunk.rejects.push(reject);
+                }
+            }
+        });
+        (chunk, counts, read)
+    }
+
+    fn count(
+        &self,
+        number: u32,
+        (chunk, counts, read): (Chunk, Counts, Result<(), ParseError>),
+    ) -> Result<Chunk, LoadError> {
+        let mut tally = lock(&self.tally);
+        let before = tally.lines_read();
+        let rejects: &[Reject] = &chunk.rejects;
+        tally.add(number, counts, rejects);
+        if let Err(error) = read {
+            tally.cut_off_at(number);
+            return Err(error.into());
+        }
+        if tally.lines_read() / PROGRESS_LINES > before / PROGRESS_LINES {
+            tracing::info!(lines_read = tally.lines_read(), "still loading");
+        }
+        Ok(chunk)
+    }
+}
+
+/// The tally, also where a writer has panicked: its counts are whole at any moment.
+pub(crate) fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
+}

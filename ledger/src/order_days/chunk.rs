@@ -1,0 +1,77 @@
+//! The order-days of one chunk of a file: lines in, sorted blocks and their figures out.
+
+use super::{Block, Figures, Fingerprint, OrderDay, block::BlockWriter, key};
+use crate::Decimal;
+
+/// Gathers a chunk's lines by order-day.
+#[derive(Debug, Default)]
+pub struct ChunkOrders {
+    ids: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// Lines of one order on one day that stood side by side.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    head: u128,
+    fingerprint: Fingerprint,
+    order_day: OrderDay,
+    start: usize,
+    end: usize,
+}
+
+impl ChunkOrders {
+    /// Adds one line.
+    pub fn add(&mut self, order_id: &str, day: i32, total: Decimal, fingerprint: Fingerprint) {
+        let id = order_id.as_bytes();
+        if let Some(last) = self.entries.last_mut()
+            && last.order_day.day == day
+            && self.ids[last.start..last.end] == *id
+        {
+            last.merge(&OrderDay { day, lines: 1, revenue: total }, fingerprint);
+            return;
+        }
+        let start = self.ids.len();
+        self.ids.extend_from_slice(id);
+        self.entries.push(Entry {
+            head: key::head(id),
+            fingerprint,
+            order_day: OrderDay { day, lines: 1, revenue: total },
+            start,
+            end: self.ids.len(),
+        });
+    }
+
+    /// The blocks, and what they add up to.
+    #[must_use]
+    pub fn finish(mut self) -> (Vec<Block>, Figures) {
+        let ids = std::mem::take(&mut self.ids);
+        let id = |entry: &Entry| &ids[entry.start..entry.end];
+        let place = |entry: &Entry| (entry.head, id(entry), entry.order_day.day);
+        if !self.entries.is_sorted_by_key(place) {
+            self.entries.sort_by(|a, b| place(a).cmp(&place(b)));
+        }
+        self.entries.dedup_by(|later, kept| {
+            let same = place(later) == place(kept);
+            if same {
+                kept.merge(&later.order_day, later.fingerprint);
+            }
+            same
+        });
+        let (mut writer, mut figures) = (BlockWriter::default(), Figures::default());
+        for order in self.entries.chunk_by(|a, b| id(a) == id(b)) {
+            figures.add(order.iter().map(|entry| &entry.order_day));
+            let days = order.iter().map(|entry| (entry.order_day, entry.fingerprint));
+            writer.add(id(&order[0]), days);
+        }
+        (writer.finish(), figures)
+    }
+}
+
+impl Entry {
+    fn merge(&mut self, other: &OrderDay, fingerprint: Fingerprint) {
+        self.order_day.lines += other.lines;
+        self.order_day.revenue = self.order_day.revenue + other.revenue;
+        self.fingerprint = self.fingerprint.and(fingerprint);
+    }
+}

@@ -1,0 +1,361 @@
+//! The blocks of order-days that a comparison is about, read range by range.
+
+use std::collections::BTreeMap;
+
+use sqlx::{Row, postgres::PgRow};
+
+use super::{Ledger, LedgerError, compare::ComparedLoad};
+use crate::order_days::{
+    Block, BlockError, Change, Fingerprint, OrderDays, OrderKey, Part, Place, Role,
+};
+
+/// About how many orders of the changed loads a range has.
+const RANGE_ORDERS: u64 = 50_000;
+/// How many blocks are asked for in one statement.
+const BLOCKS_AT_ONCE: usize = 256;
+
+/// An order, and where it lies: the blocks by their place in the set, then its place in each.
+pub(super) type Met = (OrderKey, Vec<(usize, usize)>);
+
+/// A block that reaches into another, and what was read of it.
+#[derive(Debug)]
+pub(super) struct SetBlock {
+    /// Its load, by the place among the compared ones.
+    pub(super) load: usize,
+    load_id: i32,
+    pub(super) chunk: i32,
+    pub(super) block: i32,
+    orders: u32,
+    first: u128,
+    last: u128,
+    changes: bool,
+    keys: Vec<OrderKey>,
+    /// The range that is looked at.
+    range: std::ops::Range<usize>,
+    order_days: Option<OrderDays>,
+    fingerprints: Vec<Fingerprint>,
+    skipped: Vec<bool>,
+}
+
+/// All of them, in the order of their first ids.
+#[derive(Debug)]
+pub(super) struct BlockSet {
+    dataset_id: i32,
+    blocks: Vec<SetBlock>,
+    /// Those whose ids are in memory.
+    open: Vec<usize>,
+    /// The next one to be opened.
+    next: usize,
+}
+
+impl BlockSet {
+    /// Finds the blocks of loads that change and those that they may meet.
+    pub(super) async fn find(
+        ledger: &Ledger,
+        dataset_id: i32,
+        loads: &[ComparedLoad],
+    ) -> Result<Self, LedgerError> {
+        let (changing, staying): (Vec<_>, Vec<_>) =
+            loads.iter().enumerate().partition(|(_, load)| load.role != Role::Stays);
+        let mut blocks = ranges(ledger, dataset_id, &changing, (0, u128::MAX)).await?;
+        let first = blocks.iter().map(|block| block.first).min();
+        let last = blocks.iter().map(|block| block.last).max();
+        if let Some(span) = first.zip(last)
+            && !staying.is_empty()
+        {
+            blocks.extend(ranges(ledger, dataset_id, &staying, span).await?);
+        }
+        blocks.sort_by_key(|block| block.first);
+        Ok(Self { dataset_id, blocks: touching(blocks), open: Vec::new(), next: 0 })
+    }
+
+    /// Goes on to the next range; false at the end.
+    pub(super) async fn advance(&mut self, ledger: &Ledger) -> Result<bool, LedgerError> {
+        self.close();
+        if self.open.is_empty() && self.next == self.blocks.len() {
+            return Ok(false);
+        }
+        let (start, mut orders) = (self.next, 0);
+        while let Some(block) = self.blocks.get(self.next)
+            && orders < RANGE_ORDERS
+        {
+            orders += if block.changes { u64::from(block.orders) } else { 0 };
+            self.next += 1;
+        }
+        let opened: Vec<_> = (start..self.next).collect();
+        self.read_ids(ledger, &opened).await?;
+        self.open.extend(opened);
+        let end = self.blocks.get(self.next).map(|block| block.first);
+        for &index in &self.open {
+            let block = &mut self.blocks[index];
+            let start = block.range.end;
+            let reached = end.map_or(block.keys.len(), |end| {
+                start + block.keys[start..].partition_point(|key| key.head() < end)
+            });
+            block.range = start..reached;
+        }
+        Ok(true)
+    }
+
+    /// The orders of the range that lie in several blocks, one of them of a load that changes.
+    pub(super) fn met(&self) -> Vec<Met> {
+        let mut changing = Vec::new();
+        for &index in self.open.iter().filter(|&&index| self.blocks[index].changes) {
+            let block = &self.blocks[index];
+            changing.extend(block.range.clone().map(|place| (&block.keys[place], index, place)));
+        }
+        // Runs that are sorted already: merged in linear time.
+        changing.sort_by(|a, b| a.0.cmp(b.0));
+        let mut hits = Vec::new();
+        let mut start = 0;
+        for orders in changing.chunk_by(|a, b| a.0 == b.0) {
+            if orders.len() > 1 {
+                hits.extend(orders.iter().map(|&(_, index, place)| (start, index, place)));
+            }
+            start += orders.len();
+        }
+        for &index in self.open.iter().filter(|&&index| !self.blocks[index].changes) {
+            meet(&changing, &self.blocks[index], |start, place| hits.push((start, index, place)));
+        }
+        hits.sort_unstable();
+        let group = |hits: &[(usize, usize, usize)]| {
+            let (start, ..) = hits[0];
+            let (order, index, place) = changing[start];
+            let mut places: Vec<_> = hits.iter().map(|&(_, index, place)| (index, place)).collect();
+            if !places.contains(&(index, place)) {
+                places.push((index, place));
+            }
+            (order.clone(), places)
+        };
+        hits.chunk_by(|a, b| a.0 == b.0).map(group).collect()
+    }
+
+    /// Reads what is needed of the blocks in which orders have met.
+    pub(super) async fn read_met(
+        &mut self,
+        ledger: &Ledger,
+        met: &[Met],
+        change: &Change,
+    ) -> Result<(), LedgerError> {
+        let (mut days, mut prints) = (Vec::new(), Vec::new());
+        for (_, places) in met {
+            let role = |index: usize| change.roles.get(self.blocks[index].load);
+            let has = |wanted| places.iter().any(|&(index, _)| role(index) == Some(&wanted));
+            // Only there can lines be the same or others.
+            let compared = has(Role::Arrives) && has(Role::Stays);
+            let wanted = if compared { &mut prints } else { &mut days };
+            wanted.extend(places.iter().map(|&(index, _)| index));
+        }
+        for indices in [&mut days, &mut prints] {
+            indices.sort_unstable();
+            indices.dedup();
+        }
+        days.retain(|index| {
+            self.blocks[*index].order_days.is_none() && prints.binary_search(index).is_err()
+        });
+        prints.retain(|index| self.blocks[*index].fingerprints.is_empty());
+        self.read_order_days(ledger, &days, false).await?;
+        self.read_order_days(ledger, &prints, true).await
+    }
+
+    /// What each block holds of an order.
+    pub(super) fn parts(&self, places: &[(usize, usize)]) -> Vec<Part<'_>> {
+        let part = |&(index, place): &(usize, usize)| {
+            let block = &self.blocks[index];
+            let order_days = block.order_days.as_ref()?;
+            let range = order_days.range(place);
+            Some(Part {
+                load: block.load,
+                place: Place { block: index, order_day: range.start },
+                days: order_days.of(place),
+                fingerprints: block.fingerprints.get(range.clone()).unwrap_or_default(),
+                skipped: block.skipped.get(range).unwrap_or_default(),
+            })
+        };
+        places.iter().filter_map(part).collect()
+    }
+
+    /// A block by its place.
+    pub(super) fn block(&self, index: usize) -> Option<&SetBlock> {
+        self.blocks.get(index)
+    }
+
+    /// Forgets blocks that were read to their end.
+    fn close(&mut self) {
+        let blocks = &mut self.blocks;
+        self.open.retain(|&index| {
+            let block = &mut blocks[index];
+            let goes_on = block.range.end < block.keys.len();
+            if !goes_on {
+                block.keys = Vec::new();
+                block.order_days = None;
+                block.fingerprints = Vec::new();
+                block.skipped = Vec::new();
+            }
+            goes_on
+        });
+    }
+
+    async fn read_ids(&mut self, ledger: &Ledger, indices: &[usize]) -> Result<(), LedgerError> {
+        for indices in indices.chunks(BLOCKS_AT_ONCE) {
+            for (index, row) in self.read(ledger, indices, true, false).await? {
+                let ids: &[u8] = row.try_get("ids")?;
+                self.blocks[index].keys = Block::read_ids(ids)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_order_days(
+        &mut self,
+        ledger: &Ledger,
+        indices: &[usize],
+        fingerprints: bool,
+    ) -> Result<(), LedgerError> {
+        for indices in indices.chunks(BLOCKS_AT_ONCE) {
+            for (index, row) in self.read(ledger, indices, false, fingerprints).await? {
+                let block = &mut self.blocks[index];
+                block.order_days = Some(Block::read_order_days(row.try_get("order_days")?)?);
+                if fingerprints {
+                    let bytes: &[u8] = row.try_get("fingerprints")?;
+                    block.fingerprints = Block::read_fingerprints(bytes)?;
+                }
+                let skipped: Option<&[u8]> = row.try_get("skipped")?;
+                block.skipped = skipped.map(bits).unwrap_or_default();
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        ledger: &Ledger,
+        indices: &[usize],
+        ids: bool,
+        fingerprints: bool,
+    ) -> Result<Vec<(usize, PgRow)>, LedgerError> {
+        let part = |part: fn(&SetBlock) -> i32| {
+            indices.iter().map(|&index| part(&self.blocks[index])).collect::<Vec<_>>()
+        };
+        let rows = sqlx::query("SELECT * FROM takings.read_order_blocks($1, $2, $3, $4, $5, $6)")
+            .bind(self.dataset_id)
+            .bind(part(|block| block.load_id))
+            .bind(part(|block| block.chunk))
+            .bind(part(|block| block.block))
+            .bind(ids)
+            .bind(fingerprints)
+            .fetch_all(&ledger.pool)
+            .await?;
+        if rows.len() != indices.len() {
+            return Err(LedgerError::LoadsChanged);
+        }
+        let place = |row: &PgRow| -> Result<usize, LedgerError> {
+            let place: i64 = row.try_get("place")?;
+            let place = usize::try_from(place - 1).ok();
+            place.and_then(|place| indices.get(place).copied()).ok_or(BlockError.into())
+        };
+        rows.into_iter().map(|row| Ok((place(&row)?, row))).collect()
+    }
+}
+
+/// Calls with each order that a block shares with those of the changing loads: the first of its
+/// run there, and its place in the block.
+fn meet(
+    changing: &[(&OrderKey, usize, usize)],
+    block: &SetBlock,
+    mut found: impl FnMut(usize, usize),
+) {
+    let Some(first) = block.keys.get(block.range.start) else { return };
+    let mut at = changing.partition_point(|entry| entry.0 < first);
+    for place in block.range.clone() {
+        let key = &block.keys[place];
+        while changing.get(at).is_some_and(|entry| entry.0 < key) {
+            at += 1;
+        }
+        match changing.get(at) {
+            Some(entry) if entry.0 == key => found(at, place),
+            Some(_) => {}
+            None => return,
+        }
+    }
+}
+
+/// Only blocks whose range touches that of another one, where one of the two changes.
+fn touching(blocks: Vec<SetBlock>) -> Vec<SetBlock> {
+    let mut keep = vec![false; blocks.len()];
+    // Of the blocks before, what reaches farthest: of any kind, and of those that change.
+    let (mut any, mut changing): (Option<usize>, Option<usize>) = (None, None);
+    for (index, block) in blocks.iter().enumerate() {
+        let before = if block.changes { any } else { changing };
+        if let Some(before) = before
+            && blocks[before].last >= block.first
+        {
+            keep[index] = true;
+        }
+        for (farthest, counts) in [(&mut any, true), (&mut changing, block.changes)] {
+            if counts && farthest.is_none_or(|other| blocks[other].last < block.last) {
+                *farthest = Some(index);
+            }
+        }
+    }
+    // And the same from behind, for those that are reached into by a later one.
+    let (mut any, mut changing) = (u128::MAX, u128::MAX);
+    for (index, block) in blocks.iter().enumerate().rev() {
+        let after = if block.changes { any } else { changing };
+        keep[index] |= after <= block.last;
+        any = any.min(block.first);
+        if block.changes {
+            changing = changing.min(block.first);
+        }
+    }
+    let mut keep = keep.into_iter();
+    blocks.into_iter().filter(|_| keep.next().unwrap_or_default()).collect()
+}
+
+/// What the table says of the blocks of some loads that reach into a range.
+async fn ranges(
+    ledger: &Ledger,
+    dataset_id: i32,
+    loads: &[(usize, &ComparedLoad)],
+    (first, last): (u128, u128),
+) -> Result<Vec<SetBlock>, LedgerError> {
+    let places: BTreeMap<i32, usize> =
+        loads.iter().map(|(place, load)| (load.load_id, *place)).collect();
+    let changes = loads.iter().any(|(_, load)| load.role != Role::Stays);
+    let rows = sqlx::query("SELECT * FROM takings.order_ranges($1, $2, $3, $4)")
+        .bind(dataset_id)
+        .bind(places.keys().copied().collect::<Vec<_>>())
+        .bind(first.to_be_bytes().to_vec())
+        .bind(last.to_be_bytes().to_vec())
+        .fetch_all(&ledger.pool)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let load_id: i32 = row.try_get("load_id")?;
+            let head = |column| -> Result<u128, LedgerError> {
+                let bytes: &[u8] = row.try_get(column)?;
+                Ok(u128::from_be_bytes(bytes.try_into().map_err(|_| BlockError)?))
+            };
+            Ok(SetBlock {
+                load: places.get(&load_id).copied().ok_or(BlockError)?,
+                load_id,
+                chunk: row.try_get("chunk")?,
+                block: row.try_get("block")?,
+                orders: row.try_get::<i32, _>("order_count")?.cast_unsigned(),
+                first: head("first_order")?,
+                last: head("last_order")?,
+                changes,
+                keys: Vec::new(),
+                range: 0..0,
+                order_days: None,
+                fingerprints: Vec::new(),
+                skipped: Vec::new(),
+            })
+        })
+        .collect()
+}
+
+/// A bit for each order-day, the lowest first.
+fn bits(bytes: &[u8]) -> Vec<bool> {
+    bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1)).collect()
+}

@@ -1,0 +1,111 @@
+//! Comparing a load with those that are live: blocks of order-days in, a [`Meeting`] out.
+//!
+//! Goes through the order ids once, range by range, and reads only blocks that reach into each
+//! other; of those only the ids, and the rest where an order lies in several of them. Memory
+//! holds one range at a time. Takes no lock: publish checks that the live loads are still those.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::{Ledger, LedgerError, block_set::BlockSet, marks::Marks};
+use crate::{
+    OnOverlap,
+    order_days::{Change, Meeting, Role},
+};
+
+/// A load that takes part in a comparison.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ComparedLoad {
+    pub(super) load_id: i32,
+    pub(super) import_id: Option<Uuid>,
+    pub(super) role: Role,
+}
+
+/// What a change of the live loads means, for one state of the dataset.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    /// The state of the dataset that it holds for.
+    pub(super) version: i64,
+    /// The loads, as [`Meeting`] numbers them.
+    pub(super) loads: Vec<ComparedLoad>,
+    /// What came out.
+    pub(super) meeting: Meeting,
+}
+
+/// What is to change.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Intended {
+    /// In this dataset,
+    pub(super) dataset_id: i32,
+    /// this load becomes live,
+    pub(super) arriving: Option<i32>,
+    /// what this import has live goes,
+    pub(super) leaving: Uuid,
+    /// and this is done about conflicts.
+    pub(super) on_overlap: OnOverlap,
+}
+
+impl Ledger {
+    /// Compares; where a load arrives, notes what it does not hold and what it replaces.
+    pub(super) async fn compare(
+        &self,
+        intended: Intended,
+        marks: &mut Marks<'_>,
+    ) -> Result<Comparison, LedgerError> {
+        let (version, loads) = self.compared_loads(intended).await?;
+        let change = Change {
+            roles: loads.iter().map(|load| load.role).collect(),
+            on_overlap: intended.on_overlap,
+        };
+        let mut meeting = Meeting::default();
+        let mut blocks = BlockSet::find(self, intended.dataset_id, &loads).await?;
+        while blocks.advance(self).await? {
+            let met = blocks.met();
+            blocks.read_met(self, &met, &change).await?;
+            for (order, places) in &met {
+                meeting.meet(&change, order, &blocks.parts(places));
+            }
+            marks.take(&mut meeting, &blocks, &loads).await?;
+        }
+        meeting.shorten_conflicts();
+        Ok(Comparison { version, loads, meeting })
+    }
+
+    /// The dataset's version and its live loads, with the one that arrives as the last.
+    async fn compared_loads(
+        &self,
+        intended: Intended,
+    ) -> Result<(i64, Vec<ComparedLoad>), LedgerError> {
+        let rows = sqlx::query("SELECT * FROM takings.live_loads($1, $2)")
+            .bind(intended.dataset_id)
+            .bind(intended.leaving)
+            .fetch_all(&self.pool)
+            .await?;
+        let Some(first) = rows.first() else {
+            return Err(LedgerError::NotGranted(
+                "The database role may not write to this dataset.".into(),
+            ));
+        };
+        let version = first.try_get("version")?;
+        let mut loads = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let Some(load_id) = row.try_get("load_id")? else { continue };
+            let role = if row.try_get("leaves")? { Role::Leaves } else { Role::Stays };
+            loads.push(ComparedLoad { load_id, import_id: row.try_get("import_id")?, role });
+        }
+        let arriving = |load_id| ComparedLoad { load_id, import_id: None, role: Role::Arrives };
+        loads.extend(intended.arriving.map(arriving));
+        Ok((version, loads))
+    }
+}
+
+impl Comparison {
+    /// By earlier load: order-days left to it and taken from it.
+    pub(super) fn overlaps(&self) -> BTreeMap<i32, (i64, i64)> {
+        let load = |index: &usize| self.loads.get(*index).map(|load| load.load_id);
+        let overlaps = self.meeting.overlaps.iter();
+        overlaps.filter_map(|(index, counts)| Some((load(index)?, *counts))).collect()
+    }
+}

@@ -1,0 +1,248 @@
+//! Publish: a load that is complete becomes part of the ledger, or is refused.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    Ledger, LedgerError, OpenRun, Refusal,
+    compare::{Comparison, Intended},
+    figures::SqlFigures,
+    load::Load,
+    marks::Marks,
+    run::{Totals, signed},
+};
+use crate::{
+    Digest, OnOverlap, Outcome,
+    order_days::{Figures, OrderKey},
+    outcome::Conflict,
+};
+
+/// How often a comparison is done anew, since other loads were published meanwhile.
+const COMPARISONS: usize = 100;
+
+impl Load {
+    /// Publishes the chunks that were written, or refuses them: the run's end, whichever it is. A
+    /// `COMMIT` whose answer was lost is an error; who begins the run again learns how it ended.
+    pub async fn publish(self, totals: Totals) -> Result<Outcome, LedgerError> {
+        let published = self.compare_and_publish(&totals).await;
+        let ended = match published {
+            Ok(()) => self.ledger.outcome(self.run.imported_file_id).await,
+            Err(LedgerError::AlreadyLoaded) => {
+                let ledger = &self.ledger;
+                let digest = &totals.digest;
+                let found = ledger.publish_already_loaded(&self.run, digest, totals.bytes).await?;
+                // Gone again within this moment, by a revert: a retry publishes it.
+                found.ok_or(LedgerError::AlreadyLoaded)
+            }
+            Err(error) => self.ledger.end_after(&self.run, error, Some(Refusal::of(totals))).await,
+        };
+        self.ledger.sweep(&self.run).await;
+        ended
+    }
+
+    async fn compare_and_publish(&self, totals: &Totals) -> Result<(), LedgerError> {
+        let intended = Intended {
+            dataset_id: self.run.dataset_id,
+            arriving: Some(self.id),
+            leaving: self.run.request.import_id.0,
+            on_overlap: self.run.request.on_overlap,
+        };
+        for _ in 0..COMPARISONS {
+            self.forget_comparison().await?;
+            let mut marks = Marks::new(Some(self));
+            let compared = self.ledger.compare(intended, &mut marks).await;
+            let comparison = match compared {
+                Err(LedgerError::LoadsChanged) => continue,
+                compared => compared?,
+            };
+            if comparison.meeting.conflict_count > 0 {
+                return Err(conflict(&comparison));
+            }
+            let noted = match marks.finish(&comparison.meeting).await {
+                // Another importer of the run compares at the same time.
+                Err(error) if error.is_unique_violation() => continue,
+                noted => noted?,
+            };
+            match self.publish_compared(totals, &comparison, noted).await {
+                Err(LedgerError::LoadsChanged) => {}
+                result => return result,
+            }
+        }
+        Err(LedgerError::LoadsChanged)
+    }
+
+    async fn publish_compared(
+        &self,
+        totals: &Totals,
+        comparison: &Comparison,
+        noted: Uuid,
+    ) -> Result<(), LedgerError> {
+        let overlaps = comparison.overlaps();
+        let across = comparison.meeting.across.clone().trimmed();
+        SqlFigures::new(&across)
+            .query(
+                "SELECT takings.publish_load(
+                    $8, $9, $10, $11, $12, $13, $14, {figures}, $15, $16, $17)",
+            )
+            .bind(self.id)
+            .bind(i32::try_from(totals.chunks).unwrap_or(i32::MAX))
+            .bind(totals.digest.0.to_vec())
+            .bind(signed(totals.bytes))
+            .bind(signed(comparison.meeting.lines_skipped))
+            .bind(comparison.version)
+            .bind(noted.as_bytes().to_vec())
+            .bind(overlaps.keys().copied().collect::<Vec<_>>())
+            .bind(overlaps.values().map(|counts| counts.0).collect::<Vec<_>>())
+            .bind(overlaps.values().map(|counts| counts.1).collect::<Vec<_>>())
+            .execute(&self.ledger.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn forget_comparison(&self) -> Result<(), LedgerError> {
+        sqlx::query("SELECT takings.forget_comparison($1)")
+            .bind(self.id)
+            .execute(&self.ledger.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes which order-days of blocks, by chunk and number, the load does not hold.
+    pub(super) async fn mark_skipped(
+        &self,
+        connection: &mut PgConnection,
+        skipped: &BTreeMap<(i32, i32), Vec<u8>>,
+    ) -> Result<(), LedgerError> {
+        sqlx::query("SELECT takings.mark_skipped($1, $2, $3, $4)")
+            .bind(self.id)
+            .bind(skipped.keys().map(|key| key.0).collect::<Vec<_>>())
+            .bind(skipped.keys().map(|key| key.1).collect::<Vec<_>>())
+            .bind(skipped.values().map(Vec::as_slice).collect::<Vec<_>>())
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes what corrects the sum of the load's chunks, as chunk -1.
+    pub(super) async fn correct(
+        &self,
+        connection: &mut PgConnection,
+        comparison: Uuid,
+        own: &Figures,
+    ) -> Result<(), LedgerError> {
+        SqlFigures::new(own)
+            .query(
+                "SELECT takings.add_chunk($8, -1, 0, $9, 0, 0, '{}', NULL, NULL, {figures}, '{}')",
+            )
+            .bind(self.id)
+            .bind(comparison.as_bytes().to_vec())
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Ledger {
+    /// Publishes the run without a load of its own where a live load has the same content;
+    /// `None` where the file must be loaded.
+    pub async fn publish_already_loaded(
+        &self,
+        run: &OpenRun,
+        digest: &Digest,
+        bytes: u64,
+    ) -> Result<Option<Outcome>, LedgerError> {
+        let there: Option<bool> = sqlx::query_scalar("SELECT takings.is_loaded($1, $2)")
+            .bind(run.imported_file_id)
+            .bind(&digest.0[..])
+            .fetch_optional(&self.pool)
+            .await?;
+        if !there.unwrap_or_default() {
+            return Ok(None);
+        }
+        for _ in 0..COMPARISONS {
+            match self.publish_same(run, digest, bytes).await {
+                Ok(true) => return self.outcome(run.imported_file_id).await.map(Some),
+                Ok(false) => return Ok(None),
+                Err(LedgerError::LoadsChanged) => {}
+                Err(error) => return self.end_after(run, error, None).await.map(Some),
+            }
+        }
+        Err(LedgerError::LoadsChanged)
+    }
+
+    /// Whether a live load may have content of this size, or of any: then its digest is worth
+    /// knowing.
+    pub async fn may_be_loaded(
+        &self,
+        run: &OpenRun,
+        bytes: Option<u64>,
+    ) -> Result<bool, LedgerError> {
+        let may: Option<bool> = sqlx::query_scalar("SELECT takings.may_be_loaded($1, $2)")
+            .bind(run.imported_file_id)
+            .bind(bytes.map(signed))
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(may.unwrap_or_default())
+    }
+
+    async fn publish_same(
+        &self,
+        run: &OpenRun,
+        digest: &Digest,
+        bytes: u64,
+    ) -> Result<bool, LedgerError> {
+        // An earlier run of the import may have to make way.
+        let intended = Intended {
+            dataset_id: run.dataset_id,
+            arriving: None,
+            leaving: run.request.import_id.0,
+            on_overlap: OnOverlap::Fail,
+        };
+        let comparison = self.compare(intended, &mut Marks::new(None)).await?;
+        let across = comparison.meeting.across.clone().trimmed();
+        let row = SqlFigures::new(&across)
+            .query("SELECT takings.publish_already_loaded($8, $9, $10, $11, {figures})")
+            .bind(run.imported_file_id)
+            .bind(digest.0.to_vec())
+            .bind(signed(bytes))
+            .bind(comparison.version)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(sqlx::Row::try_get(&row, 0)?)
+    }
+
+    /// Removes what an ended run has left behind. What fails here is done by the next one.
+    pub(super) async fn sweep(&self, run: &OpenRun) {
+        let swept = sqlx::query("SELECT takings.sweep_run($1)")
+            .bind(run.imported_file_id)
+            .execute(&self.pool)
+            .await;
+        if let Err(error) = swept {
+            tracing::warn!(import_id = %run.request.import_id, "left for later: {error}");
+        }
+    }
+}
+
+fn conflict(comparison: &Comparison) -> LedgerError {
+    let meeting = &comparison.meeting;
+    let conflicts = meeting.conflicts.iter().filter_map(|conflict| {
+        let load = comparison.loads.get(conflict.load)?;
+        let id = |order: &OrderKey| String::from_utf8_lossy(&order.id()).into_owned();
+        let date = super::copy::date_of(conflict.day)?;
+        let import_id = crate::ImportId(load.import_id?);
+        let order_id = id(&conflict.order);
+        Some(Conflict { order_id, sale_date: date, import_id, load: load.load_id })
+    });
+    LedgerError::Overlap {
+        message: format!(
+            "{} order-days are in the ledger with other lines. Nothing was loaded: see conflicts, \
+             and choose onOverlap Skip (what is there stays) or Replace (these lines take their \
+             place).",
+            meeting.conflict_count
+        ),
+        conflicts: conflicts.collect(),
+        lines_skipped: meeting.lines_skipped,
+    }
+}

@@ -1,0 +1,157 @@
+-- A load on its way into the ledger: chunk by chunk, each in a transaction of its own, seen by
+-- nobody before publish.
+
+-- The run's load: the one that an earlier try began, or a new one.
+CREATE FUNCTION takings.open_load(p_imported_file_id bigint)
+RETURNS TABLE (o_load_id integer, o_fingerprint_key bytea)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_run imported_file := running(p_imported_file_id);
+BEGIN
+    INSERT INTO load (load_id, dataset_id, imported_file_id)
+        VALUES (nextval('load_id'), v_run.dataset_id, p_imported_file_id)
+        ON CONFLICT (imported_file_id) WHERE state <> 'dropped' DO NOTHING;
+    RETURN QUERY SELECT load_id, fingerprint_key FROM load JOIN dataset USING (dataset_id)
+        WHERE imported_file_id = p_imported_file_id AND state <> 'dropped';
+END
+$$;
+
+-- The dataset of a load that a run without an end is still at; its end waits for the transaction.
+CREATE FUNCTION takings.loading_dataset(p_load_id integer) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_load load;
+BEGIN
+    SELECT * INTO v_load FROM load WHERE load_id = p_load_id FOR SHARE;
+    IF v_load.state <> 'loading' THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK003', MESSAGE = format(
+            'The load has ended already: %s.', v_load.state);
+    END IF;
+    RETURN (running(v_load.imported_file_id)).dataset_id;
+END
+$$;
+
+-- The chunks that earlier tries have loaded.
+CREATE FUNCTION takings.loaded_chunks(p_load_id integer)
+RETURNS TABLE (chunk integer, end_byte bigint, content bytea, lines_read bigint,
+    lines_rejected bigint, reject_counts jsonb, first_day date, last_day date)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+    SELECT chunk, end_byte, content, lines_read, lines_rejected, reject_counts,
+        (SELECT min(day) FROM unnest((figures).days) day),
+        (SELECT max(day) FROM unnest((figures).days) day)
+    FROM load_chunk JOIN load USING (load_id)
+    WHERE load_id = p_load_id AND chunk >= 0 AND may_write(dataset_id) ORDER BY chunk
+$$;
+
+-- The numbers of names, in their order; a new one where there is none yet.
+CREATE FUNCTION takings.name_ids(p_load_id integer, p_table text, p_names text[])
+RETURNS integer[]
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_dataset_id integer := loading_dataset(p_load_id);
+    v_ids integer[];
+BEGIN
+    IF p_table NOT IN ('product', 'location', 'payment_method') THEN
+        RAISE EXCEPTION 'There are no names of %.', p_table;
+    END IF;
+    -- In one order, so that two importers wait for each other at most once.
+    EXECUTE format('INSERT INTO %1$I (dataset_id, name)
+        SELECT DISTINCT $1, name FROM unnest($2) name
+        WHERE NOT EXISTS (SELECT FROM %1$I kept WHERE kept.dataset_id = $1 AND kept.name = name.name)
+        ORDER BY name ON CONFLICT DO NOTHING', p_table) USING v_dataset_id, p_names;
+    EXECUTE format('SELECT array_agg((SELECT %1$I FROM %2$I kept
+            WHERE kept.dataset_id = $1 AND kept.name = named.name) ORDER BY place)
+        FROM unnest($2) WITH ORDINALITY named (name, place)', p_table || '_id', p_table)
+        INTO v_ids USING v_dataset_id, p_names;
+    RETURN v_ids;
+END
+$$;
+
+-- Notes a chunk in the transaction that has written its sales and rejects.
+CREATE FUNCTION takings.add_chunk(
+    p_load_id integer, p_chunk integer, p_end_byte bigint, p_content bytea, p_lines_read bigint,
+    p_lines_rejected bigint, p_reject_counts jsonb, p_first_order bytea, p_last_order bytea,
+    p_figures takings.figures, p_prices takings.price[]
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+BEGIN
+    PERFORM loading_dataset(p_load_id);
+    INSERT INTO load_chunk VALUES (p_load_id, p_chunk, p_end_byte, p_content, p_lines_read,
+        p_lines_rejected, p_reject_counts, p_first_order, p_last_order, p_figures, p_prices);
+END
+$$;
+
+-- The order-days of a chunk, in the same transaction.
+CREATE FUNCTION takings.add_order_blocks(
+    p_load_id integer, p_chunk integer, p_order_counts integer[], p_first bytea[],
+    p_last bytea[], p_ids bytea[], p_order_days bytea[], p_fingerprints bytea[]
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+BEGIN
+    PERFORM loading_dataset(p_load_id);
+    INSERT INTO order_block (load_id, chunk, block, order_count, first_order, last_order, ids,
+            order_days, fingerprints)
+        SELECT p_load_id, p_chunk, block - 1, order_count, first, last, ids, order_days,
+            fingerprints
+        FROM unnest(p_order_counts, p_first, p_last, p_ids, p_order_days, p_fingerprints)
+            WITH ORDINALITY
+            rows (order_count, first, last, ids, order_days, fingerprints, block);
+END
+$$;
+
+-- Gives up what was loaded, since the file is another one now: the run's next load is a new one.
+CREATE FUNCTION takings.drop_load(p_load_id integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+BEGIN
+    PERFORM loading_dataset(p_load_id);
+    UPDATE load SET state = 'dropped' WHERE load_id = p_load_id;
+    DELETE FROM reject WHERE imported_file_id =
+        (SELECT imported_file_id FROM load WHERE load_id = p_load_id);
+END
+$$;
+
+-- Removes what a load has left behind that will never be published. Returns how many loads.
+CREATE FUNCTION takings.sweep_run(p_imported_file_id bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_loads integer[];
+    v_load load;
+BEGIN
+    FOR v_load IN
+        SELECT load.* FROM load JOIN imported_file USING (imported_file_id)
+        WHERE imported_file_id = p_imported_file_id AND may_write(load.dataset_id)
+            AND (state = 'dropped' OR (state = 'loading' AND status <> 'Running'))
+        FOR UPDATE OF load SKIP LOCKED
+    LOOP
+        v_loads := v_loads || v_load.load_id;
+        DELETE FROM sale WHERE dataset_id = v_load.dataset_id AND load_id = v_load.load_id;
+        DELETE FROM superseded
+            WHERE dataset_id = v_load.dataset_id AND by_load_id = v_load.load_id;
+        DELETE FROM order_block WHERE load_id = v_load.load_id;
+        DELETE FROM load_chunk WHERE load_id = v_load.load_id;
+        DELETE FROM load WHERE load_id = v_load.load_id;
+    END LOOP;
+    RETURN coalesce(cardinality(v_loads), 0);
+END
+$$;
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA takings FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION takings.open_load, takings.loaded_chunks, takings.name_ids,
+    takings.add_chunk, takings.add_order_blocks, takings.drop_load, takings.sweep_run
+    TO takings_importer;

@@ -1,0 +1,299 @@
+-- Publish: the one short step that makes a load visible. Figures, daily figures, the run's row
+-- and the ledger's version change together or not at all. What is slow was done before: here only
+-- sums of chunks are added. Lock order: dataset, run, version.
+
+-- Adds figures to those of a dataset, or takes them out. Exact, since numerics add exactly.
+CREATE FUNCTION takings.shift_figures(
+    p_dataset_id integer, p_figures takings.figures[], p_sign integer
+) RETURNS void
+LANGUAGE sql
+SET search_path = takings, pg_temp
+AS $$
+    INSERT INTO daily_revenue AS kept (dataset_id, sale_date, revenue, line_count, order_count)
+    SELECT p_dataset_id, day, p_sign * sum(revenue), p_sign * sum(line_count),
+        p_sign * sum(order_count)
+    FROM unnest(p_figures) figures, unnest(figures.days, figures.revenues, figures.line_counts,
+        figures.order_counts) days (day, revenue, line_count, order_count)
+    GROUP BY day ORDER BY day
+    ON CONFLICT (dataset_id, sale_date) DO UPDATE SET
+        revenue = kept.revenue + excluded.revenue,
+        line_count = kept.line_count + excluded.line_count,
+        order_count = kept.order_count + excluded.order_count;
+
+    INSERT INTO order_day_pair AS kept (dataset_id, first_date, second_date, order_count)
+    SELECT p_dataset_id, first_date, second_date, p_sign * sum(pair_count)
+    FROM unnest(p_figures) figures, unnest(figures.first_dates, figures.second_dates,
+        figures.pair_counts) pairs (first_date, second_date, pair_count)
+    GROUP BY first_date, second_date ORDER BY first_date, second_date
+    ON CONFLICT (dataset_id, first_date, second_date)
+        DO UPDATE SET order_count = kept.order_count + excluded.order_count
+$$;
+
+-- Changes which loads of a dataset are live, and the figures with it: those of the load that
+-- comes, less those of the loads that go, and what orders change that several loads hold.
+CREATE FUNCTION takings.change_live_loads(
+    p_dataset_id integer, p_publish integer, p_end integer[], p_across takings.figures,
+    p_end_state text, p_end_by text, p_end_reason text
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = takings, pg_temp
+AS $$
+BEGIN
+    PERFORM shift_figures(p_dataset_id, (SELECT array_agg(figures) FROM load_chunk
+        WHERE load_id = ANY (p_end)), -1);
+    PERFORM shift_figures(p_dataset_id, (SELECT array_agg(figures) FROM load_chunk
+        WHERE load_id = p_publish) || p_across, 1);
+    UPDATE load SET state = p_end_state, ended_at = now(), ended_by = p_end_by,
+            ended_reason = p_end_reason
+        WHERE load_id = ANY (p_end);
+    UPDATE load SET state = 'live', publish_order = (SELECT coalesce(max(publish_order), 0) + 1
+            FROM load WHERE dataset_id = p_dataset_id)
+        WHERE load_id = p_publish;
+    DELETE FROM daily_revenue WHERE dataset_id = p_dataset_id AND order_count = 0;
+    DELETE FROM order_day_pair WHERE dataset_id = p_dataset_id AND order_count = 0;
+    IF EXISTS (SELECT FROM daily_revenue WHERE dataset_id = p_dataset_id
+                AND least(order_count, line_count) < 0)
+            OR EXISTS (SELECT FROM order_day_pair WHERE dataset_id = p_dataset_id
+                AND order_count < 0) THEN
+        RAISE EXCEPTION 'The daily figures disagree with the loads: nothing was changed.';
+    END IF;
+    UPDATE dataset SET version = version + 1, currency = (
+            SELECT imported_file.currency FROM load JOIN imported_file USING (imported_file_id)
+            WHERE load.dataset_id = p_dataset_id AND state = 'live' LIMIT 1)
+        WHERE dataset_id = p_dataset_id;
+    PERFORM step_version();
+END
+$$;
+
+-- Written last, so that who reads it holds up nobody's publish.
+CREATE FUNCTION takings.step_version() RETURNS void
+LANGUAGE sql
+SET search_path = takings, pg_temp
+AS $$
+    UPDATE ledger_version
+    SET version = version + 1, token = gen_random_uuid(), stepped_at = clock_timestamp()
+$$;
+
+-- The live loads of earlier runs of the same import: what publishing this run takes out.
+CREATE FUNCTION takings.retiring(p_run takings.imported_file) RETURNS integer[]
+LANGUAGE sql STABLE
+SET search_path = takings, pg_temp
+AS $$
+    SELECT coalesce(array_agg(load.load_id), '{}')
+    FROM load JOIN imported_file USING (imported_file_id)
+    WHERE import_id = p_run.import_id AND imported_file.dataset_id = p_run.dataset_id
+        AND load.state = 'live'
+$$;
+
+-- Refuses what must not be published: an old run, another currency than the live loads'.
+CREATE FUNCTION takings.check_publishable(p_run takings.imported_file, p_retiring integer[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_newest integer;
+    v_currency text;
+BEGIN
+    SELECT max(run) INTO v_newest FROM imported_file
+        WHERE import_id = p_run.import_id AND dataset_id = p_run.dataset_id;
+    IF p_run.run < v_newest THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK002', MESSAGE = format(
+            'Run %s of this import is superseded: its run %s has begun.', p_run.run, v_newest);
+    END IF;
+    SELECT currency INTO v_currency FROM load JOIN imported_file USING (imported_file_id)
+        WHERE load.dataset_id = p_run.dataset_id AND state = 'live'
+            AND load.load_id <> ALL (p_retiring) LIMIT 1;
+    IF v_currency <> p_run.currency THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK005', MESSAGE = format(
+            'The dataset holds sales in %s, the file is declared to be in %s: a dataset has one currency. Load it into another dataset, or correct the currency.',
+            v_currency, p_run.currency);
+    END IF;
+END
+$$;
+
+-- What was compared must be what is live, else the comparison is done again.
+CREATE FUNCTION takings.check_compared(p_dataset_id integer, p_version bigint) RETURNS void
+LANGUAGE plpgsql
+SET search_path = takings, pg_temp
+AS $$
+BEGIN
+    IF p_version IS DISTINCT FROM (SELECT version FROM dataset WHERE dataset_id = p_dataset_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK008', MESSAGE =
+            'Other loads are live now than those that this one was compared with.';
+    END IF;
+END
+$$;
+
+-- Whether so many rejected lines of so many read are within a count such as 10 or a share as 2%.
+CREATE FUNCTION takings.allows(p_max_rejected text, p_rejected bigint, p_read bigint)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT CASE WHEN p_max_rejected LIKE '%\%'
+        THEN p_rejected::numeric * 100 <= p_read::numeric * rtrim(p_max_rejected, '%')::numeric
+        ELSE p_rejected <= p_max_rejected::numeric END
+$$;
+
+-- The run of a live load with the same content, read the same way, that is there as a whole.
+CREATE FUNCTION takings.already_loaded(p_run takings.imported_file, p_digest bytea)
+RETURNS SETOF takings.imported_file
+LANGUAGE sql STABLE
+SET search_path = takings, pg_temp
+AS $$
+    SELECT file.*
+    FROM imported_file file JOIN load USING (imported_file_id)
+    WHERE file.dataset_id = p_run.dataset_id AND file.digest = p_digest
+        AND file.format = p_run.format AND load.state = 'live' AND file.lines_skipped = 0
+        AND allows(p_run.max_rejected, file.lines_rejected, file.lines_read)
+        AND NOT EXISTS (
+            SELECT FROM load_overlap JOIN load later ON later.load_id = load_overlap.load_id
+            WHERE earlier_load_id = load.load_id AND replaced > 0 AND later.state = 'live')
+    ORDER BY load.publish_order LIMIT 1
+$$;
+
+-- Whether a live load has the same content.
+CREATE FUNCTION takings.is_loaded(p_imported_file_id bigint, p_digest bytea) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM already_loaded(mine, p_digest)) FROM imported_file mine
+    WHERE imported_file_id = p_imported_file_id AND may_write(mine.dataset_id)
+$$;
+
+-- Whether a live load has content of this size (of any, where it is null), read the same way:
+-- then the digest tells.
+CREATE FUNCTION takings.may_be_loaded(p_imported_file_id bigint, p_bytes bigint) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM load JOIN imported_file file USING (imported_file_id)
+        WHERE file.dataset_id = mine.dataset_id AND file.bytes = coalesce(p_bytes, file.bytes)
+            AND file.format = mine.format AND state = 'live')
+    FROM imported_file mine
+    WHERE imported_file_id = p_imported_file_id AND may_write(mine.dataset_id)
+$$;
+
+-- The quick way to the answer "the same twice": publishes the run without a load of its own.
+-- False where no live load has the same content.
+CREATE FUNCTION takings.publish_already_loaded(
+    p_imported_file_id bigint, p_digest bytea, p_bytes bigint, p_version bigint,
+    p_across takings.figures
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_run imported_file := lock_run(p_imported_file_id);
+    v_retiring integer[] := retiring(v_run);
+    v_existing imported_file;
+BEGIN
+    PERFORM check_publishable(v_run, v_retiring);
+    SELECT * INTO v_existing FROM already_loaded(v_run, p_digest);
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE imported_file SET
+        status = 'Published', result = 'AlreadyLoaded', reason = 'AlreadyLoaded',
+        digest = p_digest, bytes = p_bytes, existing_load_id = v_existing.load_id,
+        lines_read = v_existing.lines_read, lines_rejected = v_existing.lines_rejected,
+        lines_skipped = v_existing.lines_read - v_existing.lines_rejected,
+        reject_counts = v_existing.reject_counts, first_sale_date = v_existing.first_sale_date,
+        last_sale_date = v_existing.last_sale_date, revenue = 0, ended_at = now()
+    WHERE imported_file_id = p_imported_file_id;
+    -- An earlier run of this import with other content makes way; the load named above stays.
+    v_retiring := array_remove(v_retiring, v_existing.load_id);
+    IF cardinality(v_retiring) > 0 THEN
+        PERFORM check_compared(v_run.dataset_id, p_version);
+        PERFORM change_live_loads(v_run.dataset_id, NULL, v_retiring, p_across, 'retired',
+            session_user, 'A later run of the same import took its place.');
+    END IF;
+    RETURN true;
+END
+$$;
+
+-- A product's price is that of its latest sale.
+CREATE FUNCTION takings.note_prices(p_load_id integer) RETURNS void
+LANGUAGE sql
+SET search_path = takings, pg_temp
+AS $$
+    UPDATE product SET latest_price = sold.price, latest_price_date = sold.price_date,
+        updated_at = now()
+    FROM (
+        SELECT DISTINCT ON (product_id) product_id, price_date, price
+        FROM load_chunk, unnest(prices)
+        WHERE load_id = p_load_id ORDER BY product_id, price_date DESC, chunk DESC) sold
+    WHERE product.product_id = sold.product_id
+        AND sold.price_date >= coalesce(latest_price_date, '-infinity')
+$$;
+
+-- Publishes a load that was compared with the dataset as it was at p_version, with the notes of
+-- that comparison and no other.
+CREATE FUNCTION takings.publish_load(
+    p_load_id integer, p_chunks integer, p_digest bytea, p_bytes bigint, p_lines_skipped bigint,
+    p_version bigint, p_comparison bytea, p_across takings.figures,
+    p_earlier integer[], p_skipped bigint[], p_replaced bigint[]
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_run imported_file := lock_run((SELECT imported_file_id FROM load
+        WHERE load_id = p_load_id AND state = 'loading'));
+    v_retiring integer[] := retiring(v_run);
+BEGIN
+    PERFORM check_publishable(v_run, v_retiring);
+    IF EXISTS (SELECT FROM already_loaded(v_run, p_digest)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK007', MESSAGE = 'The same content is there already.';
+    END IF;
+    PERFORM check_compared(v_run.dataset_id, p_version);
+    IF NOT EXISTS (SELECT FROM load_chunk
+            WHERE load_id = p_load_id AND chunk = -1 AND content = p_comparison) THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK008',
+            MESSAGE = 'Another importer of the run has compared since.';
+    END IF;
+    IF p_chunks <> (SELECT count(*) FROM load_chunk
+            WHERE load_id = p_load_id AND chunk BETWEEN 0 AND p_chunks - 1)
+        OR EXISTS (SELECT FROM load_chunk WHERE load_id = p_load_id AND chunk >= p_chunks) THEN
+        RAISE EXCEPTION 'Not every part of the file is loaded.';
+    END IF;
+    UPDATE imported_file SET
+        status = 'Published', result = 'Published', reason = 'Published', load_id = p_load_id,
+        digest = p_digest, bytes = p_bytes, lines_skipped = p_lines_skipped,
+        lines_read = facts.lines_read, lines_rejected = facts.lines_rejected,
+        lines_imported = facts.lines_read - facts.lines_rejected - p_lines_skipped,
+        reject_counts = (
+            SELECT coalesce(jsonb_object_agg(reason, count), '{}') FROM (
+                SELECT key AS reason, sum(value::bigint) AS count
+                FROM load_chunk, jsonb_each_text(load_chunk.reject_counts)
+                WHERE load_id = p_load_id GROUP BY key) counts),
+        ended_at = now()
+    FROM (SELECT coalesce(sum(lines_read), 0) AS lines_read,
+            coalesce(sum(lines_rejected), 0) AS lines_rejected
+        FROM load_chunk WHERE load_id = p_load_id) facts
+    WHERE imported_file_id = v_run.imported_file_id;
+    UPDATE imported_file SET revenue = facts.revenue, first_sale_date = facts.first_date,
+        last_sale_date = facts.last_date
+    FROM (
+        SELECT coalesce(sum(revenue), 0) AS revenue, min(day) AS first_date, max(day) AS last_date,
+            coalesce(sum(lines), 0) AS lines
+        FROM (
+            SELECT day, sum(revenue) AS revenue, sum(line_count) AS lines
+            FROM load_chunk, unnest((figures).days, (figures).revenues, (figures).line_counts)
+                days (day, revenue, line_count)
+            WHERE load_id = p_load_id GROUP BY day HAVING sum(line_count) > 0) days) facts
+    WHERE imported_file_id = v_run.imported_file_id AND lines_imported = facts.lines;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'The figures of the load disagree with its lines: nothing was changed.';
+    END IF;
+    INSERT INTO load_overlap (load_id, earlier_load_id, skipped, replaced)
+        SELECT p_load_id, * FROM unnest(p_earlier, p_skipped, p_replaced);
+    PERFORM note_prices(p_load_id);
+    PERFORM change_live_loads(v_run.dataset_id, p_load_id, v_retiring, p_across, 'retired',
+        session_user, 'A later run of the same import took its place.');
+END
+$$;
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA takings FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION takings.is_loaded, takings.may_be_loaded,
+    takings.publish_already_loaded, takings.publish_load TO takings_importer;
