@@ -127,6 +127,8 @@ pub enum Reason {
     SourceForbidden,
     /// The source leads to a place that is not allowed.
     SourceNotAllowed,
+    /// The source was changed while it was read.
+    SourceChanged,
     /// A newer run of the import exists, or the import is in another dataset.
     RunSuperseded,
     /// The run was abandoned by `settle`.
@@ -319,6 +321,7 @@ impl Reason {
             Self::SourceNotFound => "SourceNotFound",
             Self::SourceForbidden => "SourceForbidden",
             Self::SourceNotAllowed => "SourceNotAllowed",
+            Self::SourceChanged => "SourceChanged",
             Self::RunSuperseded => "RunSuperseded",
             Self::Abandoned => "Abandoned",
             Self::SourceUnavailable => "SourceUnavailable",
