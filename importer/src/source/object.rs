@@ -1,0 +1,214 @@
+//! An object's URL (`s3://BUCKET/KEY`, `gs://BUCKET/KEY`, `az://CONTAINER/KEY`) in, its bytes out,
+//! from any byte on.
+//!
+//! The library knows how each store is asked and how a request is signed; it is given no client of
+//! its own: every request goes through [`send`], under the rules for all sources. A machine's own
+//! credentials, which its metadata service gives out, are never asked for.
+
+use futures::{StreamExt, TryStreamExt};
+use object_store::{
+    GetOptions, GetRange, ObjectStore, RetryConfig, aws::AmazonS3Builder,
+    azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder, path::Path,
+};
+
+use super::{
+    Credentials, CredentialsError, HttpError, HttpSettings, SourceError,
+    gate::{Gate, refusal},
+    resume::{Answer, Point, Version},
+};
+
+/// Where an object store is, if not where its maker runs it.
+#[derive(Clone, Debug, Default)]
+pub struct StoreSettings {
+    /// Its URL. `None`: that of AWS, Google or Azure.
+    pub endpoint: Option<String>,
+    /// The region of an S3 bucket.
+    pub region: Option<String>,
+    /// The account of an Azure container.
+    pub account: Option<String>,
+}
+
+/// An object, and the store that it is in.
+pub(super) struct StoredObject {
+    store: Box<dyn ObjectStore>,
+    /// Whether a generation can be asked for by its number.
+    has_generations: bool,
+    key: Path,
+    /// As it was named.
+    url: String,
+}
+
+/// The scheme, the bucket or container, and the key of an object's URL; `None` if it is none.
+pub(super) fn parts(url: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+    ["s3", "gs", "az"].contains(&scheme).then_some((scheme, bucket, key))
+}
+
+impl StoredObject {
+    pub(super) fn new(
+        url: &str,
+        place: &StoreSettings,
+        credentials: &Credentials,
+        settings: HttpSettings,
+    ) -> Result<Self, SourceError> {
+        let unusable = |problem: &str| HttpError::InvalidUrl(format!("{problem} in {url:?}"));
+        let (scheme, bucket, key) = parts(url).ok_or_else(|| unusable("no object is named"))?;
+        if !is_name(bucket) {
+            return Err(unusable("no bucket or container is named").into());
+        }
+        let path = Path::parse(key).ok().filter(|path| !key.is_empty() && path.as_ref() == key);
+        let key = path.ok_or_else(|| unusable("no key that can be asked for is named"))?;
+        let words = [&place.region, &place.account].into_iter().flatten();
+        if let Some(word) = words.into_iter().find(|word| !is_name(word)) {
+            return Err(HttpError::InvalidUrl(format!("{word:?} is no region or account")).into());
+        }
+        let gate = Gate::new(credentials.authorities()?, settings);
+        let store = match scheme {
+            "s3" => s3(bucket, place, credentials, gate)?,
+            "gs" => gcs(bucket, place, credentials, gate)?,
+            _ => azure(bucket, place, credentials, gate)?,
+        };
+        Ok(Self { store, has_generations: scheme == "gs", key, url: url.into() })
+    }
+
+    /// Asks for it as far as the beginning of its bytes.
+    pub(super) async fn open(&self, from: Option<&Point>) -> Result<Answer, HttpError> {
+        let options = from.map(|point| self.from(point)).unwrap_or_default();
+        let answer = self.store.get_opts(&self.key, options).await;
+        let answer = answer.map_err(|error| refusal(&error).unwrap_or_else(|| self.garbled()))?;
+        let (meta, start) = (&answer.meta, answer.range.start);
+        let version = Version {
+            etag: meta.e_tag.clone(),
+            // The library's word for a time that was not told is the epoch.
+            modified: Some(meta.last_modified)
+                .filter(|time| time.timestamp() != 0)
+                .map(|time| time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+            generation: meta.version.clone(),
+            size: Some(meta.size),
+        };
+        let body = answer.into_stream().map_err(|error| super::fetch::deepest(&error)).boxed();
+        Ok(Answer { version, start, body })
+    }
+
+    /// The rest of what was begun, if it is still there. (Without an ETag its time is compared by
+    /// who reads the answer.)
+    fn from(&self, point: &Point) -> GetOptions {
+        GetOptions {
+            range: Some(GetRange::Offset(point.reached)),
+            if_match: point.version.etag.clone(),
+            version: point.version.generation.clone().filter(|_| self.has_generations),
+            ..GetOptions::default()
+        }
+    }
+
+    fn garbled(&self) -> HttpError {
+        HttpError::Garbled { url: self.url.clone() }
+    }
+}
+
+fn s3(
+    bucket: &str,
+    place: &StoreSettings,
+    credentials: &Credentials,
+    gate: Gate,
+) -> Result<Box<dyn ObjectStore>, SourceError> {
+    let keys: &[&'static str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let identity: &[&'static str] = &["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(once());
+    match credentials.set(&[keys], &[identity])? {
+        None => builder = builder.with_skip_signature(true),
+        Some(set) => {
+            let token = credentials.get("AWS_SESSION_TOKEN")?;
+            let token = token.map(|token| ("AWS_SESSION_TOKEN", token));
+            for (name, value) in set.into_iter().chain(token) {
+                builder = builder.with_config(setting(name)?, value);
+            }
+        }
+    }
+    if let Some(region) = &place.region {
+        builder = builder.with_region(region);
+    }
+    if let Some(endpoint) = &place.endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    let store = builder.with_http_connector(gate).build();
+    Ok(Box::new(store.map_err(|_| CredentialsError::Unusable { names: keys.join(" and ") })?))
+}
+
+fn gcs(
+    bucket: &str,
+    place: &StoreSettings,
+    credentials: &Credentials,
+    gate: Gate,
+) -> Result<Box<dyn ObjectStore>, SourceError> {
+    let key: &[&'static str] = &["GOOGLE_SERVICE_ACCOUNT_KEY"];
+    let file: &[&'static str] = &["GOOGLE_APPLICATION_CREDENTIALS"];
+    let mut builder =
+        GoogleCloudStorageBuilder::new().with_bucket_name(bucket).with_retry(once());
+    match credentials.set(&[key], &[file])? {
+        // Without any the library would look for some in the user's home.
+        None => builder = builder.with_bearer_token("").with_skip_signature(true),
+        Some(set) => {
+            for (name, value) in set {
+                builder = builder.with_config(setting(name)?, value);
+            }
+        }
+    }
+    if let Some(endpoint) = &place.endpoint {
+        builder = builder.with_base_url(endpoint);
+    }
+    let store = builder.with_http_connector(gate).build();
+    Ok(Box::new(store.map_err(|_| CredentialsError::Unusable { names: key.join(" and ") })?))
+}
+
+fn azure(
+    container: &str,
+    place: &StoreSettings,
+    credentials: &Credentials,
+    gate: Gate,
+) -> Result<Box<dyn ObjectStore>, SourceError> {
+    let sets: &[&[&'static str]] = &[
+        &["AZURE_STORAGE_ACCOUNT_KEY"],
+        &["AZURE_STORAGE_SAS_TOKEN"],
+        &["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"],
+    ];
+    let identity: &[&'static str] =
+        &["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE"];
+    let no_account = || HttpError::InvalidUrl("no storage account is named (--account)".into());
+    let account = place.account.as_ref().ok_or_else(no_account)?;
+    let mut builder = MicrosoftAzureBuilder::new()
+        .with_account(account)
+        .with_container_name(container)
+        .with_retry(once());
+    match credentials.set(sets, &[identity])? {
+        None => builder = builder.with_skip_signature(true),
+        Some(set) => {
+            for (name, value) in set {
+                builder = builder.with_config(setting(name)?, value);
+            }
+        }
+    }
+    if let Some(endpoint) = &place.endpoint {
+        builder = builder.with_endpoint(endpoint.clone());
+    }
+    let store = builder.with_http_connector(gate).build();
+    Ok(Box::new(store.map_err(|_| CredentialsError::Unusable { names: sets.concat().join(", ") })?))
+}
+
+/// The library's name of a setting is the environment's in small letters.
+fn setting<S: std::str::FromStr>(name: &str) -> Result<S, SourceError> {
+    let unknown = |_| CredentialsError::Unusable { names: name.into() };
+    Ok(name.to_ascii_lowercase().parse().map_err(unknown)?)
+}
+
+/// What is tried again, and when, is decided where the file is read.
+fn once() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
+
+/// What may stand in a host's name or in a path: nothing that would lead elsewhere.
+fn is_name(text: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    !text.is_empty() && !text.starts_with('.') && text.chars().all(is_plain)
+}
