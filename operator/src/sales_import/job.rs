@@ -1,7 +1,8 @@
 //! The Jobs: one that loads, one that settles. Pure: a SalesImport and settings in, a Job out.
 //!
 //! What must stay true: the Pod passes the `restricted` Pod Security Standard, holds no
-//! Kubernetes credentials, and gets the database's URL by reference only.
+//! Kubernetes credentials, and gets the database's URL and a source's
+//! credentials by reference only.
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,8 @@ pub(crate) const CONTAINER: &str = "importer";
 pub(crate) const SALES_IMPORT: &str = "takings.dev/sales-import";
 /// Where the source is mounted, and beneath which every path is opened.
 pub(crate) const SOURCE_ROOT: &str = "/source";
+/// Where a remote source's credentials are mounted.
+pub(crate) const CREDENTIALS: &str = "/etc/takings/source";
 const DATABASE_CA: &str = "/etc/takings/database";
 /// No root, and the same number as the images' user.
 const USER: i64 = 65_532;
@@ -52,7 +55,7 @@ pub struct ImporterSettings {
     pub image_pull_secrets: Vec<String>,
     /// Whether sources may be fetched without TLS.
     pub allow_http: bool,
-    /// Private hosts and CIDRs that http sources may lead to.
+    /// Private hosts and CIDRs that remote sources may lead to.
     pub network_allow: Vec<String>,
     /// Further environment variables.
     pub env: Vec<(String, String)>,
@@ -69,6 +72,9 @@ pub(crate) fn load(
     let mut pod = pod(&import.spec, arguments, settings);
     if let Some(source) = source_volume(&import.spec) {
         mount(&mut pod, source, SOURCE_ROOT);
+    }
+    if let Some(credentials) = credentials(&import.spec) {
+        mount(&mut pod, credentials, CREDENTIALS);
     }
     job((import, identity), name, pod, deadline_seconds)
 }
@@ -237,6 +243,14 @@ fn source_volume(spec: &SalesImportSpec) -> Option<Volume> {
         ..ConfigMapVolumeSource::default()
     };
     Some(Volume { config_map: Some(config_map), ..volume })
+}
+
+/// The whole Secret: which of its keys are read is the importer's to know.
+fn credentials(spec: &SalesImportSpec) -> Option<Volume> {
+    let secret = spec.source.remote()?.credentials?;
+    let secret =
+        SecretVolumeSource { secret_name: Some(secret.name.clone()), ..SecretVolumeSource::default() };
+    Some(Volume { name: "source-credentials".into(), secret: Some(secret), ..Volume::default() })
 }
 
 fn file(key: &str) -> KeyToPath {
