@@ -121,8 +121,11 @@ impl Source {
             Self::File { path, root } => Ok(Opened::File(file::open(&path, root.as_deref())?)),
             Self::Url { url, store, credentials, settings } => {
                 let remote = match object::parts(&url) {
-                    Some(_) => Remote::Object(StoredObject::new(&url, &store, &credentials, settings.clone())?),
-                    None => Remote::Web(WebFile::new(&url, &credentials, settings.clone())?),
+                    Some(_) => {
+                        let object = StoredObject::new(&url, &store, &credentials, &settings)?;
+                        Remote::Object(object)
+                    }
+                    None => Remote::Web(Box::new(WebFile::new(&url, &credentials, &settings)?)),
                 };
                 let reader = resume::open(remote, &settings).await?;
                 Ok(Opened::Stream { reader, read_timeout: None })

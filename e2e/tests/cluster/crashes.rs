@@ -28,9 +28,8 @@ fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {
         "january",
         json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}),
     )?;
-    let retried = |status: &Value| {
-        status["attempt"] == 1 && reason(status, "Finished") == "Retrying"
-    };
+    let retried =
+        |status: &Value| status["attempt"] == 1 && reason(status, "Finished") == "Retrying";
     shop.status_when("january", "being retried", retried)?;
     drop(crashing);
 

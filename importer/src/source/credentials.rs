@@ -227,7 +227,10 @@ mod tests {
         let folder = Folder::new("headers", &files);
         let headers = folder.credentials().headers().unwrap();
         assert_eq!(headers[AUTHORIZATION], "Bearer s3cret");
-        assert_eq!((&headers["x-shop"], &headers["x-key"]), (&"s3cret".parse().unwrap(), &"s3cret: 2".parse().unwrap()));
+        assert_eq!(
+            (&headers["x-shop"], &headers["x-key"]),
+            (&"s3cret".parse().unwrap(), &"s3cret: 2".parse().unwrap())
+        );
         assert!(!format!("{headers:?}").contains("s3cret"), "{headers:?}");
     }
 

@@ -75,3 +75,52 @@ impl HttpService for Gate {
 fn closed(error: HttpError) -> ClientError {
     ClientError::new(HttpErrorKind::Unknown, error)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::{Router, http::StatusCode, routing::post};
+
+    use super::*;
+    use crate::NetworkRules;
+
+    fn gate(allow_loopback: bool) -> HttpClient {
+        let second = Duration::from_secs(1);
+        let settings = HttpSettings {
+            allow_http: true,
+            network: NetworkRules { allow_loopback, ..NetworkRules::default() },
+            connect_timeout: second,
+            read_timeout: second,
+            resume_pause: second,
+        };
+        Gate::new(Vec::new(), settings).connect(&ClientOptions::new()).unwrap()
+    }
+
+    fn asked(url: String) -> HttpRequest {
+        let request = http::Request::post(url).header("x-shop", "7");
+        request.body("grant_type=s3cret".to_owned().into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_for_a_token_goes_through_whole_and_the_answer_comes_back() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let token = async |headers: http::HeaderMap, body: String| {
+            format!("{:?} {body}", headers["x-shop"])
+        };
+        let denied = async || (StatusCode::FORBIDDEN, "s3cret");
+        let router = Router::new().route("/token", post(token)).route("/denied", post(denied));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let answer = gate(true).execute(asked(format!("{url}/token?sig=s3cret"))).await.unwrap();
+        assert_eq!(answer.into_body().bytes().await.unwrap(), "\"7\" grant_type=s3cret");
+
+        let error =
+            gate(true).execute(asked(format!("{url}/denied?sig=s3cret"))).await.unwrap_err();
+        assert!(matches!(refusal(&error), Some(HttpError::Status { .. })), "{error}");
+        assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+
+        let error = gate(false).execute(asked(format!("{url}/token"))).await.unwrap_err();
+        assert!(matches!(refusal(&error), Some(HttpError::Address { .. })), "{error}");
+    }
+}

@@ -5,8 +5,8 @@ use futures::{StreamExt, TryStreamExt};
 use reqwest::{
     Certificate, Method, Request, Response, StatusCode, Url,
     header::{
-        CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED,
-        LOCATION, RANGE, TRANSFER_ENCODING,
+        CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+        TRANSFER_ENCODING,
     },
 };
 
@@ -31,11 +31,11 @@ impl WebFile {
     pub(super) fn new(
         url: &str,
         credentials: &Credentials,
-        settings: HttpSettings,
+        settings: &HttpSettings,
     ) -> Result<Self, SourceError> {
         let url = Url::parse(url).map_err(|error| HttpError::InvalidUrl(error.to_string()))?;
         let (headers, authorities) = (credentials.headers()?, credentials.authorities()?);
-        Ok(Self { url, headers, authorities, settings })
+        Ok(Self { url, headers, authorities, settings: settings.clone() })
     }
 
     /// Fetches it as far as the beginning of its body.
@@ -153,7 +153,7 @@ mod tests {
     }
 
     async fn error(url: &str) -> SourceError {
-        let file = match WebFile::new(url, &Credentials::default(), settings()) {
+        let file = match WebFile::new(url, &Credentials::default(), &settings()) {
             Ok(file) => file,
             Err(error) => return error,
         };
@@ -232,7 +232,10 @@ mod tests {
             "https://0/",
         ] {
             let error = error(url).await;
-            assert!(matches!(error, SourceError::Http(HttpError::Address { .. })), "{url}: {error}");
+            assert!(
+                matches!(error, SourceError::Http(HttpError::Address { .. })),
+                "{url}: {error}"
+            );
             assert_eq!(error.reason(), Reason::SourceNotAllowed);
         }
     }

@@ -50,7 +50,7 @@ impl StoredObject {
         url: &str,
         place: &StoreSettings,
         credentials: &Credentials,
-        settings: HttpSettings,
+        settings: &HttpSettings,
     ) -> Result<Self, SourceError> {
         let unusable = |problem: &str| HttpError::InvalidUrl(format!("{problem} in {url:?}"));
         let (scheme, bucket, key) = parts(url).ok_or_else(|| unusable("no object is named"))?;
@@ -63,7 +63,7 @@ impl StoredObject {
         if let Some(word) = words.into_iter().find(|word| !is_name(word)) {
             return Err(HttpError::InvalidUrl(format!("{word:?} is no region or account")).into());
         }
-        let gate = Gate::new(credentials.authorities()?, settings);
+        let gate = Gate::new(credentials.authorities()?, settings.clone());
         let store = match scheme {
             "s3" => s3(bucket, place, credentials, gate)?,
             "gs" => gcs(bucket, place, credentials, gate)?,
@@ -144,8 +144,7 @@ fn gcs(
 ) -> Result<Box<dyn ObjectStore>, SourceError> {
     let key: &[&'static str] = &["GOOGLE_SERVICE_ACCOUNT_KEY"];
     let file: &[&'static str] = &["GOOGLE_APPLICATION_CREDENTIALS"];
-    let mut builder =
-        GoogleCloudStorageBuilder::new().with_bucket_name(bucket).with_retry(once());
+    let mut builder = GoogleCloudStorageBuilder::new().with_bucket_name(bucket).with_retry(once());
     match credentials.set(&[key], &[file])? {
         // Without any the library would look for some in the user's home.
         None => builder = builder.with_bearer_token("").with_skip_signature(true),

@@ -66,9 +66,9 @@ async fn within(
     read: impl Future<Output = io::Result<usize>>,
 ) -> io::Result<usize> {
     let Some(longest) = longest else { return read.await };
-    tokio::time::timeout(longest, read).await.unwrap_or_else(|_| {
-        Err(io::Error::other(LoadError::from(SourceError::Silent(longest))))
-    })
+    tokio::time::timeout(longest, read)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::other(LoadError::from(SourceError::Silent(longest)))))
 }
 
 /// Marked as the source's, so that no later stage takes it for a fault of the content.

@@ -22,7 +22,7 @@ const PROGRESS: u64 = 1024 * 1024;
 
 /// A file that can be asked for from any byte on.
 pub(super) enum Remote {
-    Web(WebFile),
+    Web(Box<WebFile>),
     Object(StoredObject),
 }
 
@@ -82,12 +82,16 @@ impl Version {
         etag.or(self.modified.as_deref())
     }
 
+    /// Whether the rest can be asked for, and its end be told from a cut.
+    fn is_resumable(&self) -> bool {
+        self.validator().is_some() && self.size.is_some()
+    }
+
     /// Whether a later answer is of the same content, as far as it tells.
     fn is_same(&self, later: &Self) -> bool {
         let agree = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
         let by_time = agree(&self.modified, &later.modified);
-        let is_same_size =
-            self.size.is_none() || later.size.is_none() || self.size == later.size;
+        let is_same_size = self.size.is_none() || later.size.is_none() || self.size == later.size;
         self.etag == later.etag
             && agree(&self.generation, &later.generation)
             && is_same_size
@@ -123,19 +127,20 @@ impl Reading {
     async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
         loop {
             match timeout(self.read_timeout, self.body.next()).await {
-                Ok(None) => return Ok(None),
-                Ok(Some(Ok(mut bytes))) => {
-                    let known = bytes.len().min(usize::try_from(self.skip).unwrap_or(usize::MAX));
-                    let _ = bytes.split_to(known);
-                    self.skip -= known as u64;
-                    self.point.reached += bytes.len() as u64;
-                    if !bytes.is_empty() {
-                        return Ok(Some(bytes));
+                Ok(Some(Ok(bytes))) => {
+                    let new = self.without_known(bytes);
+                    self.point.reached += new.len() as u64;
+                    if self.point.version.size.is_some_and(|size| self.point.reached > size) {
+                        return Err(self.changed());
+                    }
+                    if !new.is_empty() {
+                        return Ok(Some(new));
                     }
                 }
-                Ok(Some(Err(cause))) => {
-                    self.resume(SourceError::Broken(io::Error::other(cause))).await?;
-                }
+                Ok(None) if self.is_whole() => return Ok(None),
+                // A server may answer with less than it was asked for.
+                Ok(None) => self.resume(broken("it ended early")).await?,
+                Ok(Some(Err(cause))) => self.resume(broken(cause)).await?,
                 Err(_) => self.resume(SourceError::Silent(self.read_timeout)).await?,
             }
         }
@@ -146,7 +151,7 @@ impl Reading {
         if self.point.reached - self.progress >= PROGRESS {
             (self.progress, self.resumes) = (self.point.reached, 0);
         }
-        while self.point.version.validator().is_some() && self.resumes < MAX_RESUMES {
+        while self.point.version.is_resumable() && self.resumes < MAX_RESUMES {
             tracing::warn!(byte = self.point.reached, "{error} Reading on where it was cut off.");
             tokio::time::sleep(self.pause * 2_u32.pow(self.resumes)).await;
             self.resumes += 1;
@@ -170,16 +175,30 @@ impl Reading {
         Ok(())
     }
 
+    fn without_known(&mut self, mut bytes: Bytes) -> Bytes {
+        let known = bytes.len().min(usize::try_from(self.skip).unwrap_or(usize::MAX));
+        self.skip -= known as u64;
+        bytes.split_off(known)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.point.version.size.is_none_or(|size| self.point.reached == size)
+    }
+
     fn changed(&self) -> SourceError {
         SourceError::Changed { byte: self.point.reached }
     }
+}
+
+fn broken(cause: impl Into<String>) -> SourceError {
+    SourceError::Broken(io::Error::other(cause.into()))
 }
 
 /// Whether the content that was begun is there no more.
 fn is_gone(error: &SourceError) -> bool {
     match error {
         SourceError::Http(HttpError::Status { status, .. }) => {
-            matches!(status.as_u16(), 404 | 410 | 412)
+            matches!(status.as_u16(), 404 | 410 | 412 | 416)
         }
         _ => false,
     }
@@ -211,7 +230,8 @@ mod tests {
         assert!(!first.is_same(&version("", "Mon", 9)), "an ETag that is told no more");
         assert!(!first.is_same(&version("\"a\"", "Mon", 8)));
         assert!(!version("", "Mon", 9).is_same(&version("", "Tue", 9)));
-        let of = |generation: &str| Version { generation: Some(generation.into()), ..first.clone() };
+        let of =
+            |generation: &str| Version { generation: Some(generation.into()), ..first.clone() };
         assert!(!of("1").is_same(&of("2")));
     }
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use axum::http::{HeaderName, header};
+use harness::pki::Authority;
 use importer::{
     HttpSettings, NetworkRules, Source,
     source::{Credentials, StoreSettings},
@@ -12,7 +13,7 @@ use ledger::outcome::{Reason, RunResult};
 
 use crate::{
     range_server::{File, RangeServer},
-    s3::{Proxy, SECRET, Server},
+    s3::{Proxy, SECRET, Server, object_at},
     sales::Shape,
     support::*,
 };
@@ -48,16 +49,28 @@ async fn what_is_not_there_or_not_allowed_refuses_the_run() {
     };
     let right = s3.credentials();
     let with = |url: &str, credentials: &Path| {
-        s3.object_with(url.into(), s3.address, credentials.to_owned(), settings())
+        object_at(url.into(), s3.address, credentials.to_owned(), settings())
     };
     let march = "s3://sales/march.csv";
     for (source, reason, told) in [
-        (with("s3://sales/april.csv", &right), Reason::SourceNotFound, "/sales/april.csv answered 404"),
+        (
+            with("s3://sales/april.csv", &right),
+            Reason::SourceNotFound,
+            "/sales/april.csv answered 404",
+        ),
         (with("s3://nowhere/march.csv", &right), Reason::SourceNotFound, "404"),
-        (with(march, &wrong("secret", "takings-tests", "wrong-s3cret")), Reason::SourceForbidden, "credentialsSecretRef"),
+        (
+            with(march, &wrong("secret", "takings-tests", "wrong-s3cret")),
+            Reason::SourceForbidden,
+            "credentialsSecretRef",
+        ),
         // That this server says so of a key it does not know; AWS says 403.
         (with(march, &wrong("id", "nobody", SECRET)), Reason::SourceNotFound, "404"),
-        (with(march, &wrong("half", "takings-tests", " ")), Reason::InvalidArgument, "AWS_SECRET_ACCESS_KEY"),
+        (
+            with(march, &wrong("half", "takings-tests", " ")),
+            Reason::InvalidArgument,
+            "AWS_SECRET_ACCESS_KEY",
+        ),
         (with(march, &shop.folder.join("missing")), Reason::InvalidArgument, "AWS_ACCESS_KEY_ID"),
         (with("s3://sales/../march.csv", &right), Reason::InvalidArgument, "no key"),
         (with("s3://sales//march.csv", &right), Reason::InvalidArgument, "no key"),
@@ -78,8 +91,10 @@ async fn no_store_leads_to_a_forbidden_place() {
     let (shop, s3) = (Shop::open().await, Server::start().await);
     let strict = HttpSettings { network: NetworkRules::default(), ..settings() };
     let all = ["0.0.0.0/0", "::/0"].map(|network| network.parse().unwrap()).to_vec();
-    let lenient =
-        HttpSettings { network: NetworkRules { allowed: all, ..NetworkRules::default() }, ..settings() };
+    let lenient = HttpSettings {
+        network: NetworkRules { allowed: all, ..NetworkRules::default() },
+        ..settings()
+    };
     for (address, settings) in [
         ("10.1.2.3:9000", &strict),
         ("192.168.1.1:9000", &strict),
@@ -96,7 +111,7 @@ async fn no_store_leads_to_a_forbidden_place() {
         }
     }
     let https = HttpSettings { allow_http: false, ..settings() };
-    let source = s3.object_with("s3://sales/a".into(), s3.address, s3.credentials(), https);
+    let source = object_at("s3://sales/a".into(), s3.address, s3.credentials(), https);
     let outcome = shop.load(request(), source).await;
     assert_ended(&outcome, RunResult::Refused, Reason::SourceNotAllowed);
 }
@@ -165,11 +180,11 @@ async fn gcs_is_asked_for_the_rest_of_the_generation_that_was_begun() {
     let endpoint = format!("http://{}", server.address);
     let source = store("gs://sales/2025/march.csv", &endpoint, &shop.folder, settings());
     assert_published(&shop.load(request(), source).await, 1_000, 0);
-    let asked = server.asked(header::RANGE);
+    let asked = server.asked(&header::RANGE);
     let again = "/sales/2025%2Fmarch%2Ecsv?generation=42";
     assert_eq!(asked[0], ("/sales/2025%2Fmarch%2Ecsv".into(), String::new()));
     assert_eq!(asked[1..], [(again.into(), "bytes=500-".into())]);
-    assert_eq!(server.asked(header::IF_MATCH)[1].1, ETAG.1);
+    assert_eq!(server.asked(&header::IF_MATCH)[1].1, ETAG.1);
 }
 
 #[tokio::test]
@@ -179,12 +194,12 @@ async fn azure_is_asked_with_a_signature_for_the_rest_of_what_was_begun() {
     let endpoint = format!("http://{}", server.address);
     let source = store("az://sales/2025/march.csv", &endpoint, &shop.folder, settings());
     assert_published(&shop.load(request(), source).await, 1_000, 0);
-    let asked: Vec<_> = server.asked(header::RANGE).into_iter().map(|asked| asked.1).collect();
+    let asked: Vec<_> = server.asked(&header::RANGE).into_iter().map(|asked| asked.1).collect();
     assert_eq!(asked, ["", "bytes=500-"]);
-    let signed = server.asked(header::AUTHORIZATION);
+    let signed = server.asked(&header::AUTHORIZATION);
     assert!(signed.iter().all(|asked| asked.1.starts_with("SharedKey shop:")), "{signed:?}");
     assert!(signed.iter().all(|asked| asked.0 == "/sales/2025/march.csv"), "{signed:?}");
-    assert_eq!(server.asked(header::IF_MATCH)[1].1, ETAG.1);
+    assert_eq!(server.asked(&header::IF_MATCH)[1].1, ETAG.1);
 }
 
 #[tokio::test]
@@ -208,16 +223,16 @@ async fn without_credentials_a_store_is_asked_without_any() {
     for url in ["s3://sales/march.csv", "gs://sales/march.csv", "az://sales/march.csv"] {
         let server = RangeServer::start(File::new(text(1), &[ETAG, MODIFIED], &[])).await;
         let endpoint = format!("http://{}", server.address);
-        let Source::Url { url, store, settings, .. } =
-            store(url, &endpoint, &shop.folder, settings())
-        else {
-            unreachable!()
-        };
-        let credentials = Credentials::default();
-        let source = Source::Url { url, store, credentials, settings };
+        let folder = shop.folder.join("none");
+        std::fs::create_dir_all(&folder).unwrap();
+        Authority::new("takings-tests").unwrap().write(&folder.join("ca.crt")).unwrap();
+        let mut source = store(url, &endpoint, &shop.folder, settings());
+        if let Source::Url { credentials, .. } = &mut source {
+            credentials.folder = Some(folder);
+        }
         let outcome = shop.load(request(), source).await;
         assert!(outcome.result.is_final(), "{outcome:?}");
-        assert_eq!(server.asked(header::AUTHORIZATION)[0].1, "");
+        assert_eq!(server.asked(&header::AUTHORIZATION)[0].1, "");
     }
 }
 

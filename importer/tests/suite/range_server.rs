@@ -26,12 +26,20 @@ pub struct File {
     pub cuts: VecDeque<usize>,
     /// `Range` is not understood.
     pub ignores_ranges: bool,
+    /// Most bytes of an answer to `Range`.
+    pub most: Option<usize>,
+    /// The length is not told.
+    pub is_chunked: bool,
     /// What is served from the second request on.
     pub next: Option<Box<File>>,
 }
 
 impl File {
-    pub fn new(text: impl Into<String>, headers: &[(HeaderName, &'static str)], cuts: &[usize]) -> Self {
+    pub fn new(
+        text: impl Into<String>,
+        headers: &[(HeaderName, &'static str)],
+        cuts: &[usize],
+    ) -> Self {
         let cuts = VecDeque::from(cuts.to_vec());
         Self { text: text.into(), headers: headers.to_vec(), cuts, ..Self::default() }
     }
@@ -62,9 +70,9 @@ impl RangeServer {
     }
 
     /// The path and query of each request, and one of its headers.
-    pub fn asked(&self, name: HeaderName) -> Vec<(String, String)> {
+    pub fn asked(&self, name: &HeaderName) -> Vec<(String, String)> {
         let text = |headers: &HeaderMap| {
-            headers.get(&name).map_or("", |value| value.to_str().unwrap()).to_owned()
+            headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned()
         };
         let asked = self.asked.lock().unwrap();
         asked.iter().map(|(uri, headers)| (uri.clone(), text(headers))).collect()
@@ -77,26 +85,37 @@ fn answer(file: &mut File, asked: &HeaderMap) -> Response<Body> {
     if text(header::IF_MATCH).is_some_and(|etag| !validators().any(|value| value == etag)) {
         return Response::builder().status(412).body("s3cret".into()).unwrap();
     }
-    let is_fresh = text(header::IF_RANGE).is_none_or(|etag| validators().any(|value| value == etag));
+    let is_fresh =
+        text(header::IF_RANGE).is_none_or(|etag| validators().any(|value| value == etag));
     let range = text(header::RANGE).filter(|_| is_fresh && !file.ignores_ranges);
     let start: usize = range.map_or(0, |range| range[6..].trim_end_matches('-').parse().unwrap());
-    let (size, rest) = (file.text.len(), file.text[start..].as_bytes().to_vec());
-    let mut response = Response::builder().header(header::CONTENT_LENGTH, rest.len());
+    let size = file.text.len();
+    let end = file.most.filter(|_| range.is_some()).map_or(size, |most| size.min(start + most));
+    let rest = Bytes::copy_from_slice(&file.text.as_bytes()[start..end]);
+    let mut response = Response::builder();
+    if !file.is_chunked {
+        response = response.header(header::CONTENT_LENGTH, rest.len());
+    }
     for (name, value) in &file.headers {
         response = response.header(name, *value);
     }
     if range.is_some() {
         response = response.status(StatusCode::PARTIAL_CONTENT);
-        response = response.header(header::CONTENT_RANGE, format!("bytes {start}-{}/{size}", size - 1));
+        let range = format!("bytes {start}-{}/{size}", end - 1);
+        response = response.header(header::CONTENT_RANGE, range);
     }
-    response.body(cut(rest, file.cuts.pop_front())).unwrap()
+    match file.cuts.pop_front() {
+        None if !file.is_chunked => response.body(rest.into()).unwrap(),
+        cut => response.body(body(&rest, cut)).unwrap(),
+    }
 }
 
-fn cut(bytes: Vec<u8>, cut: Option<usize>) -> Body {
-    let Some(cut) = cut else { return bytes.into() };
-    let begun = stream::once(async move { Ok(Bytes::from(bytes[..cut].to_vec())) });
+/// In chunks, and broken off where it is to be.
+fn body(bytes: &Bytes, cut: Option<usize>) -> Body {
+    let begun = bytes.slice(..cut.unwrap_or(bytes.len()));
+    let begun = stream::once(async { Ok(begun) });
     // What was begun must be on its way before the connection breaks.
-    let broken = stream::once(async {
+    let broken = stream::iter(cut).then(async |_| {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         Err("cut")
     });

@@ -6,7 +6,10 @@ use axum::{
     http::{HeaderName, Response, header},
     routing::get,
 };
-use importer::{Source, source::Credentials};
+use importer::{
+    Source,
+    source::{Credentials, StoreSettings},
+};
 use ledger::outcome::{Reason, RunResult};
 
 use crate::{
@@ -39,9 +42,10 @@ async fn a_file_is_read_on_where_its_connection_was_cut() {
         let server = RangeServer::start(File::new(text(1_000), &headers, &[500, 0, 7_000])).await;
         assert_published(&shop.load(request(), source(&server)).await, 1_000, 0);
         assert_eq!(shop.revenue().await, "1500");
-        let ranges: Vec<_> = server.asked(header::RANGE).into_iter().map(|asked| asked.1).collect();
+        let ranges: Vec<_> =
+            server.asked(&header::RANGE).into_iter().map(|asked| asked.1).collect();
         assert_eq!(ranges, ["", "bytes=500-", "bytes=500-", "bytes=7500-"]);
-        let conditions = server.asked(header::IF_RANGE);
+        let conditions = server.asked(&header::IF_RANGE);
         assert!(conditions[1..].iter().all(|asked| asked.1 == condition), "{conditions:?}");
     }
 }
@@ -67,7 +71,8 @@ async fn a_file_that_changes_while_it_is_read_is_refused() {
     ] {
         for ignores_ranges in [false, true] {
             let next = File { ignores_ranges, ..File::new(next.clone(), &headers, &[]) };
-            let file = File { next: Some(Box::new(next)), ..File::new(text(1_000), &first, &[500]) };
+            let file =
+                File { next: Some(Box::new(next)), ..File::new(text(1_000), &first, &[500]) };
             let server = RangeServer::start(file).await;
             let outcome = shop.load(request(), source(&server)).await;
             assert_ended(&outcome, RunResult::Refused, Reason::SourceChanged);
@@ -78,13 +83,41 @@ async fn a_file_that_changes_while_it_is_read_is_refused() {
 }
 
 #[tokio::test]
+async fn an_answer_with_less_than_was_asked_for_is_not_taken_for_the_end() {
+    let shop = Shop::open().await;
+    let most = Some(10_000);
+    let file = File { most, ..File::new(text(1_000), &[ETAG], &[500]) };
+    let server = RangeServer::start(file).await;
+    assert_published(&shop.load(request(), source(&server)).await, 1_000, 0);
+    assert_eq!(shop.revenue().await, "1500");
+}
+
+#[tokio::test]
+async fn another_length_is_another_content_also_where_it_is_not_told() {
+    let shop = Shop::open().await;
+    for lines in [900, 1_100] {
+        let next = File::new(text(lines), &[ETAG], &[]);
+        let next = File { ignores_ranges: true, is_chunked: true, ..next };
+        let file = File { next: Some(Box::new(next)), ..File::new(text(1_000), &[ETAG], &[500]) };
+        let server = RangeServer::start(file).await;
+        let outcome = shop.load(request(), source(&server)).await;
+        assert!(
+            matches!(outcome.reason, Reason::SourceChanged | Reason::SourceUnavailable),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(shop.revenue().await, "0");
+}
+
+#[tokio::test]
 async fn what_nothing_tells_from_another_content_is_not_read_on() {
     let shop = Shop::open().await;
-    for headers in [vec![], vec![WEAK]] {
-        let server = RangeServer::start(File::new(text(1_000), &headers, &[500])).await;
+    for (headers, is_chunked) in [(vec![], false), (vec![WEAK], false), (vec![ETAG], true)] {
+        let file = File { is_chunked, ..File::new(text(1_000), &headers, &[500]) };
+        let server = RangeServer::start(file).await;
         let outcome = shop.load(request(), source(&server)).await;
         assert_ended(&outcome, RunResult::Fault, Reason::SourceUnavailable);
-        assert_eq!(server.asked(header::RANGE).len(), 1);
+        assert_eq!(server.asked(&header::RANGE).len(), 1);
     }
 }
 
@@ -108,14 +141,14 @@ async fn a_token_and_headers_of_a_secret_go_to_their_own_host_and_to_no_other() 
     shop.write("TAKINGS_HEADERS", "X-Shop: s3cret\n");
     let start = |folder| Source::Url {
         url: format!("http://{own}/start"),
-        store: Default::default(),
+        store: StoreSettings::default(),
         credentials: Credentials { folder, authorities: None },
         settings: settings(),
     };
     let outcome = shop.load(request(), start(Some(shop.folder.clone()))).await;
     assert_published(&outcome, 1, 0);
     for name in ["authorization", "x-shop"] {
-        assert_eq!(other.asked(HeaderName::from_static(name)), [("/x".into(), String::new())]);
+        assert_eq!(other.asked(&HeaderName::from_static(name)), [("/x".into(), String::new())]);
     }
     let outcome = shop.load(request(), start(None)).await;
     assert_ended(&outcome, RunResult::Refused, Reason::SourceForbidden);

@@ -87,22 +87,22 @@ impl Server {
 
     /// An object of the bucket, by way of that address.
     pub fn object(&self, key: &str, by: SocketAddr) -> Source {
-        self.object_with(format!("s3://sales/{key}"), by, self.credentials(), settings())
+        object_at(format!("s3://sales/{key}"), by, self.credentials(), settings())
     }
+}
 
-    pub fn object_with(
-        &self,
-        url: String,
-        by: SocketAddr,
-        credentials: PathBuf,
-        settings: HttpSettings,
-    ) -> Source {
-        Source::Url {
-            url,
-            store: StoreSettings { endpoint: Some(format!("http://{by}")), ..StoreSettings::default() },
-            credentials: Credentials { folder: Some(credentials), authorities: None },
-            settings,
-        }
+/// An object of the store at that address.
+pub fn object_at(
+    url: String,
+    by: SocketAddr,
+    credentials: PathBuf,
+    settings: HttpSettings,
+) -> Source {
+    Source::Url {
+        url,
+        store: StoreSettings { endpoint: Some(format!("http://{by}")), ..StoreSettings::default() },
+        credentials: Credentials { folder: Some(credentials), authorities: None },
+        settings,
     }
 }
 

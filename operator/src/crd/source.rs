@@ -126,13 +126,12 @@ pub struct AzureSource {
     pub credentials_secret_ref: Option<CredentialsSecretRef>,
 }
 
-/// A Secret of the SalesImport's namespace. It is mounted into the importer's Pod, which reads the
-/// named keys only. Its key `ca.crt`, where there is one, holds authorities (PEM) whose
-/// certificates are trusted beside the system's.
+/// A Secret that is mounted into the importer's Pod, which reads the keys of its own names only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialsSecretRef {
-    /// name: of the Secret.
+    /// name: of the Secret, in the SalesImport's namespace. Its key `ca.crt`, where it has one,
+    /// holds authorities (PEM) whose certificates are trusted beside the system's.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }
@@ -228,6 +227,7 @@ fn key(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 fn endpoint(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "string",
+        "nullable": true,
         "maxLength": 2048,
         "x-kubernetes-validations": [{
             "rule": "self.matches('^https?://[^/?#@]+(/[^?#@]*)?$')",

@@ -248,8 +248,10 @@ fn source_volume(spec: &SalesImportSpec) -> Option<Volume> {
 /// The whole Secret: which of its keys are read is the importer's to know.
 fn credentials(spec: &SalesImportSpec) -> Option<Volume> {
     let secret = spec.source.remote()?.credentials?;
-    let secret =
-        SecretVolumeSource { secret_name: Some(secret.name.clone()), ..SecretVolumeSource::default() };
+    let secret = SecretVolumeSource {
+        secret_name: Some(secret.name.clone()),
+        ..SecretVolumeSource::default()
+    };
     Some(Volume { name: "source-credentials".into(), secret: Some(secret), ..Volume::default() })
 }
 
@@ -281,4 +283,39 @@ fn resources(wanted: Option<&Resources>) -> ResourceRequirements {
         None => (default(&[("cpu", "100m"), ("memory", "128Mi")]), default(&[("memory", "512Mi")])),
     };
     ResourceRequirements { claims: None, limits: Some(limits), requests: Some(requests) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sources_credentials_are_mounted_where_the_file_is_loaded_and_nowhere_else() {
+        let s3 = json!({"bucket": "b", "key": "k", "credentialsSecretRef": {"name": "bucket"}});
+        let import: SalesImport = serde_json::from_value(json!({
+            "apiVersion": "takings.dev/v1alpha1",
+            "kind": "SalesImport",
+            "metadata": {
+                "name": "march", "namespace": "shop", "uid": "0b1f4c6e-6f0e-4a53-9a3c-2f9b7a1d0c11",
+            },
+            "spec": {"source": {"s3": s3}},
+        }))
+        .unwrap();
+        let identity = Identity::of(&import).unwrap();
+        let (of, settings) = ((&import, &identity), ImporterSettings::default());
+        let mounted = |job: Job| {
+            let pod = job.spec.unwrap().template.spec.unwrap();
+            let volumes = pod.volumes.unwrap();
+            let credentials = volumes.iter().find(|volume| volume.name == "source-credentials");
+            let secret = credentials.and_then(|volume| volume.secret.clone()?.secret_name);
+            let mounts = pod.containers[0].volume_mounts.clone().unwrap();
+            let mount = mounts.into_iter().find(|mount| mount.name == "source-credentials");
+            secret.zip(mount).map(|(secret, mount)| (secret, mount.mount_path, mount.read_only))
+        };
+        let there = ("bucket".to_owned(), CREDENTIALS.to_owned(), Some(true));
+        assert_eq!(mounted(load(of, ("march-1", 1), 60, &settings)), Some(there));
+        assert_eq!(mounted(settle(of, ("march-s", 1), &Dataset::default(), &settings)), None);
+    }
 }
