@@ -106,7 +106,10 @@ impl Source {
         let name = match self {
             Self::File { path, .. } => path.file_name().unwrap_or_default().to_string_lossy(),
             Self::Url { url, .. } => match object::parts(url) {
-                Some((_, _, key)) => key.rsplit('/').next().unwrap_or_default().into(),
+                Some(_) => {
+                    let shown = object::without_secrets(url);
+                    shown.rsplit('/').next().unwrap_or_default().to_owned().into()
+                }
                 None => http::filename(url).into(),
             },
             Self::Stream { filename, .. } => {
@@ -145,7 +148,7 @@ impl fmt::Display for Source {
                 write!(formatter, "file {}", recorded(&path.to_string_lossy()))
             }
             Self::Url { url, .. } if object::parts(url).is_some() => {
-                formatter.write_str(&recorded(url))
+                formatter.write_str(&recorded(&object::without_secrets(url)))
             }
             Self::Url { url, .. } => formatter.write_str(&http::without_secrets(url)),
             Self::Stream { .. } => formatter.write_str("upload"),

@@ -41,7 +41,10 @@ pub struct HttpSettings {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum HttpError {
     /// Not a URL.
-    #[error("The URL can't be read ({0}): give one such as https://files.example.com/march.csv.")]
+    #[error(
+        "The URL can't be read ({0}): give one such as https://files.example.com/march.csv or \
+         s3://sales/march.csv."
+    )]
     InvalidUrl(String),
     /// A scheme that is not allowed.
     #[error("{url} is not https: use https, or have plain http allowed (--allow-http).")]

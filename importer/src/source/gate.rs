@@ -12,7 +12,10 @@ use object_store::{
         HttpResponse, HttpResponseBody, HttpService,
     },
 };
-use reqwest::{Certificate, Request, Url};
+use reqwest::{
+    Certificate, Request, Url,
+    header::{ACCEPT_ENCODING, HeaderValue},
+};
 
 use super::{
     HttpError, HttpSettings,
@@ -23,12 +26,18 @@ use super::{
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     authorities: Vec<Certificate>,
+    takes_gzip: bool,
     settings: HttpSettings,
 }
 
 impl Gate {
-    pub(super) fn new(authorities: Vec<Certificate>, settings: HttpSettings) -> Self {
-        Self { authorities, settings }
+    /// `takes_gzip`: a file that is stored gzipped is to be sent so.
+    pub(super) fn new(
+        authorities: Vec<Certificate>,
+        takes_gzip: bool,
+        settings: HttpSettings,
+    ) -> Self {
+        Self { authorities, takes_gzip, settings }
     }
 }
 
@@ -58,6 +67,9 @@ impl HttpService for Gate {
             .map_err(|error| closed(HttpError::InvalidUrl(error.to_string())))?;
         let mut request = Request::new(parts.method, url.clone());
         *request.headers_mut() = parts.headers;
+        if self.takes_gzip {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
         *request.body_mut() = body.as_bytes().cloned().map(Into::into);
         let response = send(request, &self.authorities, &self.settings).await.map_err(closed)?;
         if !response.status().is_success() {
@@ -94,7 +106,7 @@ mod tests {
             read_timeout: second,
             resume_pause: second,
         };
-        Gate::new(Vec::new(), settings).connect(&ClientOptions::new()).unwrap()
+        Gate::new(Vec::new(), false, settings).connect(&ClientOptions::new()).unwrap()
     }
 
     fn asked(url: String) -> HttpRequest {

@@ -10,6 +10,7 @@ use object_store::{
     GetOptions, GetRange, ObjectStore, RetryConfig, aws::AmazonS3Builder,
     azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder, path::Path,
 };
+use reqwest::Url;
 
 use super::{
     Credentials, CredentialsError, HttpError, HttpSettings, SourceError,
@@ -45,6 +46,14 @@ pub(super) fn parts(url: &str) -> Option<(&str, &str, &str)> {
     ["s3", "gs", "az"].contains(&scheme).then_some((scheme, bucket, key))
 }
 
+/// An object's URL as it may be told: what some write before an `@` or behind a `?` may be secret.
+pub(super) fn without_secrets(url: &str) -> String {
+    let Some((scheme, bucket, key)) = parts(url) else { return String::new() };
+    let bucket = bucket.rsplit('@').next().unwrap_or_default();
+    let key = key.split('?').next().unwrap_or_default();
+    format!("{scheme}://{bucket}/{key}")
+}
+
 impl StoredObject {
     pub(super) fn new(
         url: &str,
@@ -52,24 +61,28 @@ impl StoredObject {
         credentials: &Credentials,
         settings: &HttpSettings,
     ) -> Result<Self, SourceError> {
-        let unusable = |problem: &str| HttpError::InvalidUrl(format!("{problem} in {url:?}"));
-        let (scheme, bucket, key) = parts(url).ok_or_else(|| unusable("no object is named"))?;
+        let (scheme, bucket, key) = parts(url).unwrap_or_default();
         if !is_name(bucket) {
-            return Err(unusable("no bucket or container is named").into());
+            return Err(unusable("it names no bucket or container"));
         }
-        let path = Path::parse(key).ok().filter(|path| !key.is_empty() && path.as_ref() == key);
-        let key = path.ok_or_else(|| unusable("no key that can be asked for is named"))?;
-        let words = [&place.region, &place.account].into_iter().flatten();
-        if let Some(word) = words.into_iter().find(|word| !is_name(word)) {
-            return Err(HttpError::InvalidUrl(format!("{word:?} is no region or account")).into());
+        let key =
+            object_path(key).ok_or_else(|| unusable("it names no key that can be asked for"))?;
+        if ![&place.region, &place.account].into_iter().flatten().all(|word| is_name(word)) {
+            return Err(unusable("its region or account is no name"));
         }
-        let gate = Gate::new(credentials.authorities()?, settings.clone());
+        if place.endpoint.as_ref().is_some_and(|endpoint| Url::parse(endpoint).is_err()) {
+            return Err(unusable("its endpoint is no URL"));
+        }
+        // Google unpacks what it holds gzipped for those who do not say that they take it so, and
+        // then tells neither length nor range.
+        let takes_gzip = scheme == "gs";
+        let gate = Gate::new(credentials.authorities()?, takes_gzip, settings.clone());
         let store = match scheme {
             "s3" => s3(bucket, place, credentials, gate)?,
             "gs" => gcs(bucket, place, credentials, gate)?,
             _ => azure(bucket, place, credentials, gate)?,
         };
-        Ok(Self { store, has_generations: scheme == "gs", key, url: url.into() })
+        Ok(Self { store, has_generations: scheme == "gs", key, url: without_secrets(url) })
     }
 
     /// Asks for it as far as the beginning of its bytes.
@@ -174,7 +187,7 @@ fn azure(
     ];
     let identity: &[&'static str] =
         &["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE"];
-    let no_account = || HttpError::InvalidUrl("no storage account is named (--account)".into());
+    let no_account = || unusable("its storage account is not named (--account)");
     let account = place.account.as_ref().ok_or_else(no_account)?;
     let mut builder = MicrosoftAzureBuilder::new()
         .with_account(account)
@@ -206,8 +219,45 @@ fn once() -> RetryConfig {
     RetryConfig { max_retries: 0, ..RetryConfig::default() }
 }
 
+fn unusable(problem: &str) -> SourceError {
+    HttpError::InvalidUrl(problem.into()).into()
+}
+
+/// A key that is asked for as it is written. A query is none of it: it would be a signature.
+fn object_path(key: &str) -> Option<Path> {
+    let path = Path::parse(key).ok()?;
+    (!key.is_empty() && path.as_ref() == key && !key.contains('?')).then_some(path)
+}
+
 /// What may stand in a host's name or in a path: nothing that would lead elsewhere.
 fn is_name(text: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     !text.is_empty() && !text.starts_with('.') && text.chars().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_objects_url_is_split_and_told_without_secrets() {
+        assert_eq!(parts("s3://sales/2025/march.csv"), Some(("s3", "sales", "2025/march.csv")));
+        assert_eq!(parts("gs://sales"), Some(("gs", "sales", "")));
+        for url in ["https://sales/march.csv", "file:///march.csv", "march.csv", "S3://sales/x"] {
+            assert_eq!(parts(url), None, "{url}");
+        }
+        for url in ["s3://key:s3cret@sales/march.csv", "s3://sales/march.csv?sig=s3cret"] {
+            assert_eq!(without_secrets(url), "s3://sales/march.csv");
+        }
+    }
+
+    #[test]
+    fn a_key_is_asked_for_as_it_is_written_or_not_at_all() {
+        for key in ["march.csv", "2025/march 1+2 é%20.csv", "..march", "a/...", "~#&=;"] {
+            assert_eq!(object_path(key).unwrap().as_ref(), key);
+        }
+        for key in ["", "/", "/a", "a/", "a//b", "a/../b", ".", "a\nb", "a?b"] {
+            assert!(object_path(key).is_none(), "{key:?}");
+        }
+    }
 }

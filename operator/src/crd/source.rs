@@ -218,8 +218,8 @@ fn key(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         "minLength": 1,
         "maxLength": 1024,
         "x-kubernetes-validations": [{
-            "rule": r"self.matches('^[^/\x00-\x1f]+(/[^/\x00-\x1f]+)*$') && !self.matches('(^|/)[.][.]?(/|$)')",
-            "message": "A key has no slash at its ends, no two in a row, and no part that is `.` or `..`.",
+            "rule": r"self.matches('^[^/?\x00-\x1f]+(/[^/?\x00-\x1f]+)*$') && !self.matches('(^|/)[.][.]?(/|$)')",
+            "message": "A key has no slash at its ends, no two in a row, no question mark, and no part that is `.` or `..`.",
         }],
     })
 }

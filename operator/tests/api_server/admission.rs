@@ -85,6 +85,7 @@ async fn rejects_what_can_never_work_with_a_sentence() {
         (key("a//b"), "A key has no slash at its ends"),
         (key("a/../b"), "no part that is `.` or `..`"),
         (key("a\nb"), "A key has no slash at its ends"),
+        (key("march.csv?sig=s3cret"), "no question mark"),
         (key(""), "spec.source.s3.key"),
         (s3("bucket", "a/b"), "spec.source.s3.bucket"),
         (s3("region", "evil.example/#"), "spec.source.s3.region"),
