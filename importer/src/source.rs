@@ -10,6 +10,7 @@ mod network;
 mod object;
 mod reader;
 mod resume;
+mod store;
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -21,8 +22,8 @@ pub use credentials::{Credentials, CredentialsError};
 pub use fetch::{HttpError, HttpSettings};
 pub use file::FileError;
 pub use network::{Allowed, AllowedError, NetworkRules};
-pub use object::StoreSettings;
 pub use reader::Reader;
+pub use store::StoreSettings;
 
 /// Longest name of a file that is put on record.
 const MAX_NAME_BYTES: usize = 255;

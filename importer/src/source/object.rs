@@ -1,33 +1,17 @@
 //! An object's URL (`s3://BUCKET/KEY`, `gs://BUCKET/KEY`, `az://CONTAINER/KEY`) in, its bytes out,
 //! from any byte on.
-//!
-//! The library knows how each store is asked and how a request is signed; it is given no client of
-//! its own: every request goes through [`send`], under the rules for all sources. A machine's own
-//! credentials, which its metadata service gives out, are never asked for.
 
 use futures::{StreamExt, TryStreamExt};
-use object_store::{
-    GetOptions, GetRange, ObjectStore, RetryConfig, aws::AmazonS3Builder,
-    azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder, path::Path,
-};
+use object_store::{GetOptions, GetRange, ObjectStore, path::Path};
 use reqwest::Url;
 
 use super::{
-    Credentials, CredentialsError, HttpError, HttpSettings, SourceError,
+    Credentials, HttpError, HttpSettings, SourceError, StoreSettings,
+    fetch::deepest,
     gate::{Gate, refusal},
     resume::{Answer, Point, Version},
+    store,
 };
-
-/// Where an object store is, if not where its maker runs it.
-#[derive(Clone, Debug, Default)]
-pub struct StoreSettings {
-    /// Its URL. `None`: that of AWS, Google or Azure.
-    pub endpoint: Option<String>,
-    /// The region of an S3 bucket.
-    pub region: Option<String>,
-    /// The account of an Azure container.
-    pub account: Option<String>,
-}
 
 /// An object, and the store that it is in.
 pub(super) struct StoredObject {
@@ -70,6 +54,9 @@ impl StoredObject {
         if ![&place.region, &place.account].into_iter().flatten().all(|word| is_name(word)) {
             return Err(unusable("its region or account is no name"));
         }
+        if scheme == "az" && place.account.is_none() {
+            return Err(unusable("its storage account is not named (--account)"));
+        }
         if place.endpoint.as_ref().is_some_and(|endpoint| Url::parse(endpoint).is_err()) {
             return Err(unusable("its endpoint is no URL"));
         }
@@ -77,11 +64,7 @@ impl StoredObject {
         // then tells neither length nor range.
         let takes_gzip = scheme == "gs";
         let gate = Gate::new(credentials.authorities()?, takes_gzip, settings.clone());
-        let store = match scheme {
-            "s3" => s3(bucket, place, credentials, gate)?,
-            "gs" => gcs(bucket, place, credentials, gate)?,
-            _ => azure(bucket, place, credentials, gate)?,
-        };
+        let store = store::open((scheme, bucket), place, credentials, gate)?;
         Ok(Self { store, has_generations: scheme == "gs", key, url: without_secrets(url) })
     }
 
@@ -100,7 +83,7 @@ impl StoredObject {
             generation: meta.version.clone(),
             size: Some(meta.size),
         };
-        let body = answer.into_stream().map_err(|error| super::fetch::deepest(&error)).boxed();
+        let body = answer.into_stream().map_err(|error| deepest(&error)).boxed();
         Ok(Answer { version, start, body })
     }
 
@@ -118,105 +101,6 @@ impl StoredObject {
     fn garbled(&self) -> HttpError {
         HttpError::Garbled { url: self.url.clone() }
     }
-}
-
-fn s3(
-    bucket: &str,
-    place: &StoreSettings,
-    credentials: &Credentials,
-    gate: Gate,
-) -> Result<Box<dyn ObjectStore>, SourceError> {
-    let keys: &[&'static str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-    let identity: &[&'static str] = &["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
-    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(once());
-    match credentials.set(&[keys], &[identity])? {
-        None => builder = builder.with_skip_signature(true),
-        Some(set) => {
-            let token = credentials.get("AWS_SESSION_TOKEN")?;
-            let token = token.map(|token| ("AWS_SESSION_TOKEN", token));
-            for (name, value) in set.into_iter().chain(token) {
-                builder = builder.with_config(setting(name)?, value);
-            }
-        }
-    }
-    if let Some(region) = &place.region {
-        builder = builder.with_region(region);
-    }
-    if let Some(endpoint) = &place.endpoint {
-        builder = builder.with_endpoint(endpoint);
-    }
-    let store = builder.with_http_connector(gate).build();
-    Ok(Box::new(store.map_err(|_| CredentialsError::Unusable { names: keys.join(" and ") })?))
-}
-
-fn gcs(
-    bucket: &str,
-    place: &StoreSettings,
-    credentials: &Credentials,
-    gate: Gate,
-) -> Result<Box<dyn ObjectStore>, SourceError> {
-    let key: &[&'static str] = &["GOOGLE_SERVICE_ACCOUNT_KEY"];
-    let file: &[&'static str] = &["GOOGLE_APPLICATION_CREDENTIALS"];
-    let mut builder = GoogleCloudStorageBuilder::new().with_bucket_name(bucket).with_retry(once());
-    match credentials.set(&[key], &[file])? {
-        // Without any the library would look for some in the user's home.
-        None => builder = builder.with_bearer_token("").with_skip_signature(true),
-        Some(set) => {
-            for (name, value) in set {
-                builder = builder.with_config(setting(name)?, value);
-            }
-        }
-    }
-    if let Some(endpoint) = &place.endpoint {
-        builder = builder.with_base_url(endpoint);
-    }
-    let store = builder.with_http_connector(gate).build();
-    Ok(Box::new(store.map_err(|_| CredentialsError::Unusable { names: key.join(" and ") })?))
-}
-
-fn azure(
-    container: &str,
-    place: &StoreSettings,
-    credentials: &Credentials,
-    gate: Gate,
-) -> Result<Box<dyn ObjectStore>, SourceError> {
-    let sets: &[&[&'static str]] = &[
-        &["AZURE_STORAGE_ACCOUNT_KEY"],
-        &["AZURE_STORAGE_SAS_TOKEN"],
-        &["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"],
-    ];
-    let identity: &[&'static str] =
-        &["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE"];
-    let no_account = || unusable("its storage account is not named (--account)");
-    let account = place.account.as_ref().ok_or_else(no_account)?;
-    let mut builder = MicrosoftAzureBuilder::new()
-        .with_account(account)
-        .with_container_name(container)
-        .with_retry(once());
-    match credentials.set(sets, &[identity])? {
-        None => builder = builder.with_skip_signature(true),
-        Some(set) => {
-            for (name, value) in set {
-                builder = builder.with_config(setting(name)?, value);
-            }
-        }
-    }
-    if let Some(endpoint) = &place.endpoint {
-        builder = builder.with_endpoint(endpoint.clone());
-    }
-    let store = builder.with_http_connector(gate).build();
-    Ok(Box::new(store.map_err(|_| CredentialsError::Unusable { names: sets.concat().join(", ") })?))
-}
-
-/// The library's name of a setting is the environment's in small letters.
-fn setting<S: std::str::FromStr>(name: &str) -> Result<S, SourceError> {
-    let unknown = |_| CredentialsError::Unusable { names: name.into() };
-    Ok(name.to_ascii_lowercase().parse().map_err(unknown)?)
-}
-
-/// What is tried again, and when, is decided where the file is read.
-fn once() -> RetryConfig {
-    RetryConfig { max_retries: 0, ..RetryConfig::default() }
 }
 
 fn unusable(problem: &str) -> SourceError {
