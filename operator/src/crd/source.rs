@@ -5,8 +5,6 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-const BUCKET: &str = "^[a-zA-Z0-9][-._a-zA-Z0-9]{0,254}$";
-
 /// Where the file is: exactly one of these. It may be gzipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -55,6 +53,9 @@ pub struct HttpSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<CredentialsSecretRef>,
 }
+
+/// The name of a bucket or container.
+const BUCKET: &str = "^[a-zA-Z0-9][-._a-zA-Z0-9]{0,254}$";
 
 /// An object in S3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
