@@ -6,6 +6,7 @@
 mod load;
 mod report;
 mod rescue;
+mod source;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 

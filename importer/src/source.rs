@@ -1,20 +1,29 @@
 //! Where a file comes from. Every source gives bytes once, in order; what may be opened is
 //! decided here, and nothing of a secret gets out.
 
+mod credentials;
+mod fetch;
 mod file;
+mod gate;
 mod http;
 mod network;
+mod object;
 mod reader;
+mod resume;
+mod store;
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
 use ledger::outcome::Reason;
 use tokio::io::AsyncRead;
 
+use self::{http::WebFile, object::StoredObject, resume::Remote};
+pub use credentials::{Credentials, CredentialsError};
+pub use fetch::{HttpError, HttpSettings};
 pub use file::FileError;
-pub use http::{HttpError, HttpSettings};
 pub use network::{Allowed, AllowedError, NetworkRules};
 pub use reader::Reader;
+pub use store::StoreSettings;
 
 /// Longest name of a file that is put on record.
 const MAX_NAME_BYTES: usize = 255;
@@ -28,10 +37,14 @@ pub enum Source {
         /// Nothing outside is opened. `None`: anything may be, as by hand.
         root: Option<PathBuf>,
     },
-    /// The answer to a GET request.
-    Http {
-        /// What to get. May hold a user's name and password.
+    /// A file on a web server, or an object in a store.
+    Url {
+        /// Where it is: `https:`, `s3:`, `gs:` or `az:`. May hold a user's name and password.
         url: String,
+        /// Where the store is, if it is in one.
+        store: StoreSettings,
+        /// What it is opened with.
+        credentials: Credentials,
         /// What is allowed, and how long to wait.
         settings: HttpSettings,
     },
@@ -55,6 +68,18 @@ pub enum SourceError {
     /// A URL that can't or may not be fetched.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// Credentials that can't be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// Reading broke off, and what is there now is something else.
+    #[error(
+        "The source was changed or taken away while it was read (the connection was cut at byte \
+         {byte}); nothing was loaded. Once it stays as it is, run the import again."
+    )]
+    Changed {
+        /// How far it had been read.
+        byte: u64,
+    },
     /// Reading broke off.
     #[error("The source broke off while it was read: {0}.")]
     Broken(#[source] io::Error),
@@ -68,7 +93,11 @@ pub(crate) enum Opened {
     /// Can be read twice.
     File(std::fs::File),
     /// Can be read once.
-    Stream { reader: Box<dyn AsyncRead + Send + Unpin>, read_timeout: Duration },
+    Stream {
+        reader: Box<dyn AsyncRead + Send + Unpin>,
+        /// `None`: it keeps its own time.
+        read_timeout: Option<Duration>,
+    },
 }
 
 impl Source {
@@ -77,7 +106,13 @@ impl Source {
     pub fn filename(&self) -> String {
         let name = match self {
             Self::File { path, .. } => path.file_name().unwrap_or_default().to_string_lossy(),
-            Self::Http { url, .. } => http::filename(url).into(),
+            Self::Url { url, .. } => match object::parts(url) {
+                Some(_) => {
+                    let shown = object::without_secrets(url);
+                    shown.rsplit('/').next().unwrap_or_default().to_owned().into()
+                }
+                None => http::filename(url).into(),
+            },
             Self::Stream { filename, .. } => {
                 filename.rsplit(['/', '\\']).next().unwrap_or_default().into()
             }
@@ -88,13 +123,19 @@ impl Source {
     pub(crate) async fn open(self) -> Result<Opened, SourceError> {
         match self {
             Self::File { path, root } => Ok(Opened::File(file::open(&path, root.as_deref())?)),
-            Self::Http { url, settings } => {
-                let read_timeout = settings.read_timeout;
-                let reader = http::open(&url, &settings).await?;
-                Ok(Opened::Stream { reader, read_timeout })
+            Self::Url { url, store, credentials, settings } => {
+                let remote = match object::parts(&url) {
+                    Some(_) => {
+                        let object = StoredObject::new(&url, &store, &credentials, &settings)?;
+                        Remote::Object(object)
+                    }
+                    None => Remote::Web(Box::new(WebFile::new(&url, &credentials, &settings)?)),
+                };
+                let reader = resume::open(remote, &settings).await?;
+                Ok(Opened::Stream { reader, read_timeout: None })
             }
             Self::Stream { reader, read_timeout, .. } => {
-                Ok(Opened::Stream { reader, read_timeout })
+                Ok(Opened::Stream { reader, read_timeout: Some(read_timeout) })
             }
         }
     }
@@ -107,7 +148,10 @@ impl fmt::Display for Source {
             Self::File { path, .. } => {
                 write!(formatter, "file {}", recorded(&path.to_string_lossy()))
             }
-            Self::Http { url, .. } => formatter.write_str(&http::without_secrets(url)),
+            Self::Url { url, .. } if object::parts(url).is_some() => {
+                formatter.write_str(&recorded(&object::without_secrets(url)))
+            }
+            Self::Url { url, .. } => formatter.write_str(&http::without_secrets(url)),
             Self::Stream { .. } => formatter.write_str("upload"),
         }
     }
@@ -126,6 +170,8 @@ impl SourceError {
         match self {
             Self::File(error) => error.reason(),
             Self::Http(error) => error.reason(),
+            Self::Credentials(error) => error.reason(),
+            Self::Changed { .. } => Reason::SourceChanged,
             Self::Broken(_) | Self::Silent(_) => Reason::SourceUnavailable,
         }
     }

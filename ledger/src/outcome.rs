@@ -127,14 +127,14 @@ pub enum Reason {
     SourceForbidden,
     /// The source leads to a place that is not allowed.
     SourceNotAllowed,
+    /// The file was changed while it was read, or since an earlier try of the run.
+    SourceChanged,
     /// A newer run of the import exists, or the import is in another dataset.
     RunSuperseded,
     /// The run was abandoned by `settle`.
     Abandoned,
     /// The source did not answer, or broke off.
     SourceUnavailable,
-    /// The file changed while it was read, or since an earlier try of the run.
-    SourceChanged,
     /// The database did not answer, or broke off.
     DatabaseUnavailable,
     /// The database's schema is not one that this program knows.
@@ -321,10 +321,10 @@ impl Reason {
             Self::SourceNotFound => "SourceNotFound",
             Self::SourceForbidden => "SourceForbidden",
             Self::SourceNotAllowed => "SourceNotAllowed",
+            Self::SourceChanged => "SourceChanged",
             Self::RunSuperseded => "RunSuperseded",
             Self::Abandoned => "Abandoned",
             Self::SourceUnavailable => "SourceUnavailable",
-            Self::SourceChanged => "SourceChanged",
             Self::DatabaseUnavailable => "DatabaseUnavailable",
             Self::SchemaMismatch => "SchemaMismatch",
             Self::Stopped => "Stopped",

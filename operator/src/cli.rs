@@ -79,7 +79,7 @@ pub struct ImporterArguments {
     #[arg(long, env = "TAKINGS_ALLOW_HTTP", action = ArgAction::Set, num_args = 0..=1,
         default_value_t = false, default_missing_value = "true", value_name = "BOOL")]
     pub allow_http: bool,
-    /// Private hosts and CIDRs that http sources may lead to, such as 10.1.2.0/24.
+    /// Private hosts and CIDRs that remote sources may lead to, such as 10.1.2.0/24.
     #[arg(long, env = "TAKINGS_NETWORK_ALLOW", value_delimiter = ',', value_name = "HOST_OR_CIDR")]
     pub allow_network: Vec<String>,
     /// An environment variable of all importers; for tests.

@@ -73,6 +73,13 @@ pub(super) const MODULES: &[Module] = &[
         ..PLAIN
     },
     Module {
+        name: "versitygw",
+        path: "github.com/versity/versitygw",
+        programs: &[program("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
+        version_variables: &["main.Version"],
+        ..PLAIN
+    },
+    Module {
         name: "coredns",
         path: "github.com/coredns/coredns",
         programs: &[program("coredns", ".")],

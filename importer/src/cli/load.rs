@@ -1,30 +1,21 @@
 //! `load`: what was typed, and what it means.
 
-use std::{path::PathBuf, time::Duration};
-
-use clap::{Args, builder::FalseyValueParser};
+use clap::Args;
 use ledger::{Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run};
 use tokio_util::sync::CancellationToken;
 
-use super::{DatabaseArgs, failed, hang_up};
+use super::{DatabaseArgs, failed, hang_up, source::SourceArgs};
 use crate::{
-    CHUNK_BYTES, CONNECTIONS, HttpSettings, LoadRequest, NetworkRules, Source,
+    CHUNK_BYTES, CONNECTIONS, LoadRequest,
     decompress::Limits,
     format::{DateOrder, Delimiter, Field, Format, parse_column},
-    source::Allowed,
 };
 
 /// What to load, from where, and how.
 #[derive(Args, Debug)]
 pub struct LoadArgs {
-    /// A file: CSV, plain or gzip. Beneath the root, if there is one.
-    #[arg(long, env = "TAKINGS_FILE", required_unless_present = "url", conflicts_with = "url")]
-    file: Option<PathBuf>,
-    /// The folder beneath which the file must lie. Not given: it may lie anywhere.
-    #[arg(long, env = "TAKINGS_ROOT", requires = "file")]
-    root: Option<PathBuf>,
     #[command(flatten)]
-    http: HttpArgs,
+    source: SourceArgs,
     /// The dataset that it belongs to.
     #[arg(long, env = "TAKINGS_DATASET", default_value = "default")]
     dataset: Dataset,
@@ -66,26 +57,6 @@ pub struct LoadArgs {
 }
 
 #[derive(Args, Debug)]
-struct HttpArgs {
-    /// A URL to fetch it from.
-    // Read later: an error here would quote it, and it may hold a password.
-    #[arg(long, env = "TAKINGS_URL", hide_env_values = true)]
-    url: Option<String>,
-    /// Plain http is allowed.
-    #[arg(long, env = "TAKINGS_ALLOW_HTTP", value_parser = FalseyValueParser::new())]
-    allow_http: bool,
-    /// A host or network (CIDR) that may be reached although it is private. May be repeated.
-    #[arg(long, env = "TAKINGS_ALLOW_NETWORK", value_name = "HOST|CIDR", value_delimiter = ',')]
-    allow_network: Vec<Allowed>,
-    /// Longest wait for a connection, in seconds.
-    #[arg(long, env = "TAKINGS_CONNECT_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
-    connect_timeout: u32,
-    /// Longest wait for the next bytes, in seconds.
-    #[arg(long, env = "TAKINGS_READ_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u32).range(1..))]
-    read_timeout: u32,
-}
-
-#[derive(Args, Debug)]
 struct FormatArgs {
     /// The order of a date's numbers: month-first, day-first or year-first. ISO dates fit always.
     #[arg(long, env = "TAKINGS_DATE_ORDER", default_value = "month-first")]
@@ -111,7 +82,8 @@ impl LoadArgs {
         let identity = (request.import_id, request.run);
         match database.ledger_for(self.connections) {
             Ok(ledger) => {
-                let outcome = crate::load(&ledger, request, self.source(), cancel).await;
+                let source = self.source.source();
+                let outcome = crate::load(&ledger, request, source, cancel).await;
                 hang_up(&ledger).await;
                 outcome
             }
@@ -140,19 +112,6 @@ impl LoadArgs {
             connections: self.connections,
             requested_by: self.requested_by.clone(),
             request_id: self.request_id.clone(),
-        }
-    }
-
-    fn source(self) -> Source {
-        let settings = HttpSettings {
-            allow_http: self.http.allow_http,
-            network: NetworkRules { allowed: self.http.allow_network, ..NetworkRules::default() },
-            connect_timeout: Duration::from_secs(self.http.connect_timeout.into()),
-            read_timeout: Duration::from_secs(self.http.read_timeout.into()),
-        };
-        match self.http.url {
-            Some(url) => Source::Http { url, settings },
-            None => Source::File { path: self.file.unwrap_or_default(), root: self.root },
         }
     }
 }

@@ -1,119 +1,73 @@
-//! A URL in, the body of its answer out: https unless plain http is allowed, at most five
-//! redirects, each checked like the first, never to a place that [`NetworkRules`] do not allow.
-//!
-//! A name is looked up once, its addresses are checked, and the connection goes to just these:
-//! a second answer of the DNS can't lead elsewhere. Proxies of the environment are not used.
+//! A URL in, the body of its answer out, from any byte on: at most five redirects, each checked
+//! like the first. What is secret goes to the URL's own origin, and to no other.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
-
-use futures::TryStreamExt;
-use ledger::outcome::Reason;
+use futures::{StreamExt, TryStreamExt};
 use reqwest::{
-    Client, Response, StatusCode, Url,
-    dns::{Addrs, Name, Resolve, Resolving},
-    header::{LOCATION, TRANSFER_ENCODING},
-    redirect::Policy,
+    Certificate, Method, Request, Response, StatusCode, Url,
+    header::{
+        CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+        TRANSFER_ENCODING,
+    },
 };
-use tokio::io::AsyncRead;
-use tokio_util::io::StreamReader;
 
-use super::NetworkRules;
+use super::{
+    Credentials, HttpError, HttpSettings, SourceError,
+    fetch::{cause, send, shown},
+    resume::{Answer, Point, Version},
+};
 
 const MAX_REDIRECTS: usize = 5;
 
-/// What a download may do, and how long it may wait.
-#[derive(Clone, Debug)]
-pub struct HttpSettings {
-    /// Whether plain `http:` is allowed.
-    pub allow_http: bool,
-    /// Where it may go.
-    pub network: NetworkRules,
-    /// Longest wait for a name's addresses and for a connection, each.
-    pub connect_timeout: Duration,
-    /// Longest wait for the answer's beginning and for each further part of it.
-    pub read_timeout: Duration,
+/// A file on a web server.
+pub(super) struct WebFile {
+    url: Url,
+    /// What is secret.
+    headers: HeaderMap,
+    authorities: Vec<Certificate>,
+    settings: HttpSettings,
 }
 
-/// A URL that can't or may not be fetched. No message holds a user's name, a password, a query
-/// or anything of an answer's body.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// Not a URL.
-    #[error("The URL can't be read ({0}): give one such as https://files.example.com/march.csv.")]
-    InvalidUrl(String),
-    /// A scheme that is not allowed.
-    #[error("{url} is not https: use https, or have plain http allowed (--allow-http).")]
-    Scheme {
-        /// Where it leads.
-        url: String,
-    },
-    /// An address that is not allowed.
-    #[error(
-        "{url} leads to {address}, which sources may not reach: a private address must be listed \
-         in importer.network.allow (--allow-network); loopback, link-local and metadata addresses \
-         are never allowed."
-    )]
-    Address {
-        /// Where it leads.
-        url: String,
-        /// The address, or what its name stands for.
-        address: IpAddr,
-    },
-    /// Too many redirects, or one without a target.
-    #[error("{url} {problem}.")]
-    Redirect {
-        /// Where it leads.
-        url: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// An answer that is no file.
-    #[error("{url} answered {status}.")]
-    Status {
-        /// Where it leads.
-        url: String,
-        /// What it answered.
-        status: StatusCode,
-    },
-    /// An answer of which nobody could tell whether it is complete.
-    #[error(
-        "{url} answered without Content-Length and unchunked over plain http: a file that is cut \
-         off could not be told from a whole one. Use https, or a server that says the length."
-    )]
-    Unframed {
-        /// Where it leads.
-        url: String,
-    },
-    /// No answer.
-    #[error("{url} can't be reached: {cause}.")]
-    Unreachable {
-        /// Where it leads.
-        url: String,
-        /// Why.
-        cause: String,
-    },
-}
-
-/// Fetches a URL as far as the beginning of its body.
-pub(super) async fn open(
-    url: &str,
-    settings: &HttpSettings,
-) -> Result<Box<dyn AsyncRead + Send + Unpin>, HttpError> {
-    let first = Url::parse(url).map_err(|error| HttpError::InvalidUrl(error.to_string()))?;
-    let mut url = first.clone();
-    for _ in 0..=MAX_REDIRECTS {
-        let response = fetch(&url, settings).await?;
-        match redirected(&url, &response)? {
-            Some(next) => url = with_credentials(next, &first),
-            None => return body(&url, response),
-        }
+impl WebFile {
+    pub(super) fn new(
+        url: &str,
+        credentials: &Credentials,
+        settings: &HttpSettings,
+    ) -> Result<Self, SourceError> {
+        let url = Url::parse(url).map_err(|error| HttpError::InvalidUrl(error.to_string()))?;
+        let (headers, authorities) = (credentials.headers()?, credentials.authorities()?);
+        Ok(Self { url, headers, authorities, settings: settings.clone() })
     }
-    let problem = "redirects more than 5 times";
-    Err(HttpError::Redirect { url: shown(&first), problem })
+
+    /// Fetches it as far as the beginning of its body.
+    pub(super) async fn open(&self, from: Option<&Point>) -> Result<Answer, HttpError> {
+        let mut url = self.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let request = self.request(&url, from);
+            let response = send(request, &self.authorities, &self.settings).await?;
+            match redirected(&url, &response)? {
+                Some(next) => url = with_credentials(next, &self.url),
+                None => return answer(&url, response, from),
+            }
+        }
+        let problem = "redirects more than 5 times";
+        Err(HttpError::Redirect { url: shown(&self.url), problem })
+    }
+
+    fn request(&self, url: &Url, from: Option<&Point>) -> Request {
+        let mut request = Request::new(Method::GET, url.clone());
+        let headers = request.headers_mut();
+        if url.origin() == self.url.origin() {
+            headers.clone_from(&self.headers);
+        }
+        if let Some(point) = from {
+            let value = |text: &str| HeaderValue::from_str(text).ok();
+            let range = value(&format!("bytes={}-", point.reached));
+            headers.extend(range.map(|range| (RANGE, range)));
+            let validator = point.version.validator().and_then(value);
+            headers.extend(validator.map(|validator| (IF_RANGE, validator)));
+        }
+        request
+    }
 }
 
 /// A URL's last segment, or its host where it has none.
@@ -129,68 +83,6 @@ pub(super) fn filename(url: &str) -> String {
 /// A URL without what may be secret: user, password, query and fragment.
 pub(super) fn without_secrets(url: &str) -> String {
     Url::parse(url).map_or_else(|_| "an unreadable URL".to_owned(), |url| shown(&url))
-}
-
-impl HttpError {
-    /// The reason that stands in the outcome.
-    #[must_use]
-    pub fn reason(&self) -> Reason {
-        match self {
-            Self::InvalidUrl(_) => Reason::InvalidArgument,
-            Self::Scheme { .. } | Self::Address { .. } | Self::Redirect { .. } => {
-                Reason::SourceNotAllowed
-            }
-            Self::Unframed { .. } => Reason::SourceNotAllowed,
-            Self::Unreachable { .. } => Reason::SourceUnavailable,
-            Self::Status { status, .. } => match status.as_u16() {
-                404 | 410 => Reason::SourceNotFound,
-                408 | 425 | 429 | 500..=599 => Reason::SourceUnavailable,
-                _ => Reason::SourceForbidden,
-            },
-        }
-    }
-}
-
-async fn fetch(url: &Url, settings: &HttpSettings) -> Result<Response, HttpError> {
-    let allowed = url.scheme() == "https" || (url.scheme() == "http" && settings.allow_http);
-    if !allowed {
-        return Err(HttpError::Scheme { url: shown(url) });
-    }
-    let addresses = addresses(url, settings).await?;
-    // Done once a process; a later call finds it done.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder()
-        .user_agent(concat!("takings-importer/", env!("CARGO_PKG_VERSION")))
-        .redirect(Policy::none())
-        .no_proxy()
-        .connect_timeout(settings.connect_timeout)
-        .dns_resolver(Arc::new(Checked(addresses)))
-        .build()
-        .map_err(|error| unreachable(url, error))?;
-    let answer = tokio::time::timeout(
-        settings.connect_timeout + settings.read_timeout,
-        client.get(url.clone()).send(),
-    );
-    answer.await.map_err(|_| silent(url))?.map_err(|error| unreachable(url, error))
-}
-
-/// The addresses of a URL's host, those that are not allowed left out; an error if none is left.
-async fn addresses(url: &Url, settings: &HttpSettings) -> Result<Vec<SocketAddr>, HttpError> {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let lookup = tokio::net::lookup_host((host, 0));
-    let found = tokio::time::timeout(settings.connect_timeout, lookup).await;
-    let found = found.map_err(|_| silent(url))?.map_err(|error| {
-        let cause = format!("its name can't be looked up ({error})");
-        HttpError::Unreachable { url: shown(url), cause }
-    })?;
-    let (allowed, refused): (Vec<_>, Vec<_>) =
-        found.partition(|address| settings.network.allow(host, address.ip()));
-    match refused.first() {
-        Some(address) if allowed.is_empty() => {
-            Err(HttpError::Address { url: shown(url), address: address.ip() })
-        }
-        _ => Ok(allowed),
-    }
 }
 
 /// Where an answer leads, if it is a redirect.
@@ -214,58 +106,40 @@ fn with_credentials(mut next: Url, first: &Url) -> Url {
     next
 }
 
-fn body(url: &Url, response: Response) -> Result<Box<dyn AsyncRead + Send + Unpin>, HttpError> {
-    if response.status() != StatusCode::OK {
-        return Err(HttpError::Status { url: shown(url), status: response.status() });
-    }
+fn answer(url: &Url, response: Response, from: Option<&Point>) -> Result<Answer, HttpError> {
     let is_framed =
         response.content_length().is_some() || response.headers().contains_key(TRANSFER_ENCODING);
+    let (start, size) = match (response.status(), from) {
+        (StatusCode::OK, _) => (0, response.content_length()),
+        (StatusCode::PARTIAL_CONTENT, Some(_)) => content_range(response.headers())
+            .ok_or_else(|| HttpError::Unranged { url: shown(url) })?,
+        (status, _) => return Err(HttpError::Status { url: shown(url), status }),
+    };
     if url.scheme() == "http" && !is_framed {
         return Err(HttpError::Unframed { url: shown(url) });
     }
-    let url = url.clone();
-    let bytes = response
-        .bytes_stream()
-        .map_err(move |error| std::io::Error::other(unreachable(&url, error).to_string()));
-    Ok(Box::new(StreamReader::new(Box::pin(bytes))))
+    let text = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    let version =
+        Version { etag: text(ETAG), modified: text(LAST_MODIFIED), generation: None, size };
+    Ok(Answer { version, start, body: response.bytes_stream().map_err(cause).boxed() })
 }
 
-/// Addresses that were checked, whatever name is asked for.
-struct Checked(Vec<SocketAddr>);
-
-impl Resolve for Checked {
-    fn resolve(&self, _: Name) -> Resolving {
-        let addresses: Addrs = Box::new(self.0.clone().into_iter());
-        Box::pin(std::future::ready(Ok(addresses)))
-    }
-}
-
-fn silent(url: &Url) -> HttpError {
-    HttpError::Unreachable { url: shown(url), cause: "it did not answer in time".into() }
-}
-
-/// What went wrong, without the URL that the library would add.
-fn unreachable(url: &Url, error: reqwest::Error) -> HttpError {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    HttpError::Unreachable { url: shown(url), cause: cause.to_string() }
-}
-
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.set_fragment(None);
-    url.to_string().chars().take(300).collect()
+/// Where `bytes START-END/SIZE` starts, and the size where it is told.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
+    let (range, size) = range.split_once('/')?;
+    let (start, _) = range.split_once('-')?;
+    Some((start.trim().parse().ok()?, size.trim().parse().ok()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use ledger::outcome::Reason;
+
     use super::*;
+    use crate::NetworkRules;
 
     fn settings() -> HttpSettings {
         let second = Duration::from_secs(1);
@@ -274,12 +148,17 @@ mod tests {
             network: NetworkRules::default(),
             connect_timeout: second,
             read_timeout: second,
+            resume_pause: second,
         }
     }
 
-    async fn error(url: &str, settings: &HttpSettings) -> HttpError {
-        match open(url, settings).await {
-            Err(error) => error,
+    async fn error(url: &str) -> SourceError {
+        let file = match WebFile::new(url, &Credentials::default(), &settings()) {
+            Ok(file) => file,
+            Err(error) => return error,
+        };
+        match file.open(None).await {
+            Err(error) => error.into(),
             Ok(_) => panic!("{url} was opened"),
         }
     }
@@ -312,13 +191,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_range_starts_where_it_says() {
+        for (range, start) in [
+            ("bytes 7-9/10", Some((7, Some(10)))),
+            ("bytes 7-9/*", Some((7, None))),
+            ("bytes */10", None),
+            ("lines 7-9/10", None),
+            ("bytes 99999999999999999999-/10", None),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_RANGE, range.parse().unwrap())]);
+            assert_eq!(content_range(&headers), start, "{range}");
+        }
+    }
+
     #[tokio::test]
     async fn only_https_is_fetched_unless_http_is_allowed() {
         for url in ["http://example.com/x", "ftp://example.com/x", "file:///etc/passwd", "data:,x"]
         {
-            assert!(matches!(error(url, &settings()).await, HttpError::Scheme { .. }), "{url}");
+            let error = error(url).await;
+            assert!(matches!(error, SourceError::Http(HttpError::Scheme { .. })), "{url}");
         }
-        assert!(matches!(error("march.csv", &settings()).await, HttpError::InvalidUrl(_)));
+        let error = error("march.csv").await;
+        assert!(matches!(error, SourceError::Http(HttpError::InvalidUrl(_))), "{error}");
     }
 
     #[tokio::test]
@@ -336,8 +231,11 @@ mod tests {
             "https://10.1.2.3/",
             "https://0/",
         ] {
-            let error = error(url, &settings()).await;
-            assert!(matches!(error, HttpError::Address { .. }), "{url}: {error}");
+            let error = error(url).await;
+            assert!(
+                matches!(error, SourceError::Http(HttpError::Address { .. })),
+                "{url}: {error}"
+            );
             assert_eq!(error.reason(), Reason::SourceNotAllowed);
         }
     }

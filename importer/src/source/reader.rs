@@ -22,7 +22,11 @@ pub struct Reader {
 
 enum Bytes {
     File(std::fs::File),
-    Stream { reader: Box<dyn AsyncRead + Send + Unpin>, read_timeout: Duration, runtime: Handle },
+    Stream {
+        reader: Box<dyn AsyncRead + Send + Unpin>,
+        read_timeout: Option<Duration>,
+        runtime: Handle,
+    },
 }
 
 impl Opened {
@@ -50,17 +54,21 @@ impl Read for Reader {
                 tokio::select! {
                     biased;
                     () = cancel.cancelled() => Err(io::Error::other(LoadError::Stopped)),
-                    read = tokio::time::timeout(*read_timeout, reader.read(buffer)) => {
-                        read.unwrap_or_else(|_| Err(silent(*read_timeout))).map_err(broken)
-                    }
+                    read = within(*read_timeout, reader.read(buffer)) => read.map_err(broken),
                 }
             }),
         }
     }
 }
 
-fn silent(read_timeout: Duration) -> io::Error {
-    io::Error::other(LoadError::from(SourceError::Silent(read_timeout)))
+async fn within(
+    longest: Option<Duration>,
+    read: impl Future<Output = io::Result<usize>>,
+) -> io::Result<usize> {
+    let Some(longest) = longest else { return read.await };
+    tokio::time::timeout(longest, read)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::other(LoadError::from(SourceError::Silent(longest)))))
 }
 
 /// Marked as the source's, so that no later stage takes it for a fault of the content.
@@ -79,7 +87,7 @@ mod tests {
         let (reader, _writer) = tokio::io::duplex(8);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let _entered = runtime.enter();
-        let opened = Opened::Stream { reader: Box::new(reader), read_timeout };
+        let opened = Opened::Stream { reader: Box::new(reader), read_timeout: Some(read_timeout) };
         opened.reader(cancel).read(&mut [0]).unwrap_err().into()
     }
 
@@ -95,7 +103,7 @@ mod tests {
         let _entered = runtime.enter();
         let parts = [Ok(&[0x1f_u8, 0x8b, 8, 0, 0][..]), Err(io::Error::other("connection lost"))];
         let reader = Box::new(tokio_util::io::StreamReader::new(futures::stream::iter(parts)));
-        let opened = Opened::Stream { reader, read_timeout: Duration::from_secs(5) };
+        let opened = Opened::Stream { reader, read_timeout: Some(Duration::from_secs(5)) };
         let bytes = opened.reader(CancellationToken::new());
         let read = crate::decompress::decompress(bytes, crate::Limits::default());
         let read = read.and_then(|mut file| Ok(file.read_to_end(&mut Vec::new())?));

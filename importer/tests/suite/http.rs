@@ -26,24 +26,8 @@ use crate::support::*;
 
 const FILE: &str = "Sale Date,Sale ID,Item name,Item Total\n3/1/2025,1,Water,1.5\n";
 
-fn settings() -> HttpSettings {
-    HttpSettings {
-        allow_http: true,
-        network: NetworkRules { allow_loopback: true, ..NetworkRules::default() },
-        connect_timeout: Duration::from_secs(5),
-        read_timeout: Duration::from_secs(5),
-    }
-}
-
 fn source(url: impl Into<String>) -> Source {
-    Source::Http { url: url.into(), settings: settings() }
-}
-
-async fn serve(router: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
+    remote(url, settings())
 }
 
 /// A server that answers every connection with the same bytes, and hangs up.
@@ -173,7 +157,7 @@ async fn a_server_that_falls_silent_is_a_fault() {
     for path in ["head", "body"] {
         let soon = Duration::from_millis(300);
         let settings = HttpSettings { connect_timeout: soon, read_timeout: soon, ..settings() };
-        let source = Source::Http { url: format!("http://{address}/{path}"), settings };
+        let source = remote(format!("http://{address}/{path}"), settings);
         let outcome = shop.load(request(), source).await;
         assert_ended(&outcome, RunResult::Fault, Reason::SourceUnavailable);
     }
@@ -209,7 +193,7 @@ async fn loopback_is_never_reached_whatever_is_listed() {
     let network = NetworkRules { allowed, ..NetworkRules::default() };
     for host in [address.to_string(), format!("localhost:{}", address.port())] {
         let settings = HttpSettings { network: network.clone(), ..settings() };
-        let source = Source::Http { url: format!("http://{host}/x"), settings };
+        let source = remote(format!("http://{host}/x"), settings);
         let outcome = shop.load(request(), source).await;
         assert_ended(&outcome, RunResult::Refused, Reason::SourceNotAllowed);
         assert!(outcome.message.contains("importer.network.allow"), "{}", outcome.message);

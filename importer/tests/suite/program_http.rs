@@ -14,6 +14,7 @@ use ledger::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    process::Command,
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -24,7 +25,10 @@ use tokio_rustls::{
     },
 };
 
-use crate::support::*;
+use crate::{
+    s3::{KEY_ID, Proxy, SECRET, Server},
+    support::*,
+};
 
 /// An address of this machine that is not loopback, where it has one.
 fn own_address() -> Option<IpAddr> {
@@ -52,12 +56,19 @@ fn acceptor(folder: &Path, address: &str) -> TlsAcceptor {
 }
 
 async fn fetch(shop: &Shop, url: &str, certificate: Option<&Path>) -> Outcome {
-    let host = url.split(['/', ':']).nth(3).unwrap();
-    let mut command =
-        shop.program(&["load", "--allow-http", "--url", url, "--allow-network", host]);
+    let mut command = load(shop, url);
     if let Some(certificate) = certificate {
         command.env("SSL_CERT_FILE", certificate);
     }
+    outcome(command).await
+}
+
+fn load(shop: &Shop, url: &str) -> Command {
+    let host = url.split(['/', ':']).nth(3).unwrap();
+    shop.program(&["load", "--allow-http", "--url", url, "--allow-network", host])
+}
+
+async fn outcome(mut command: Command) -> Outcome {
     let output = command.output().await.unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
@@ -87,6 +98,49 @@ async fn a_file_is_fetched_over_tls_from_whom_the_certificate_names() {
     assert!(stranger.message.contains("certificate"), "{}", stranger.message);
     let known = fetch(&shop, &url, Some(&shop.folder.join("ca.crt"))).await;
     assert_published(&known, 1, 0);
+    for (flag, value) in
+        [("--ca-file", shop.folder.join("ca.crt")), ("--credentials", shop.folder.clone())]
+    {
+        let mut command = load(&shop, &url);
+        command.arg(flag).arg(value);
+        let outcome = outcome(command).await;
+        assert_ended(&outcome, RunResult::AlreadyLoaded, Reason::AlreadyLoaded);
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_fetched_with_what_the_environment_or_a_folder_holds() {
+    let Some(address) = own_address() else {
+        eprintln!("this machine has only its loopback: no store to fetch from");
+        return;
+    };
+    let (shop, s3) = (Shop::open().await, Server::start().await);
+    s3.put("march.csv", "Sale Date,Sale ID,Item Total\n3/1/2025,1,1.5\n").await;
+    let proxy = Proxy::start(&format!("{address}:0"), s3.address, &[], async || ()).await;
+    let endpoint = format!("http://{}", proxy.address);
+    let arguments = ["load", "--url", "s3://sales/march.csv", "--endpoint", &endpoint];
+    let load = |more: &[&str]| {
+        let mut command = shop.program(&[&arguments[..], more].concat());
+        command.env("AWS_ACCESS_KEY_ID", KEY_ID).env("AWS_SECRET_ACCESS_KEY", SECRET);
+        outcome(command)
+    };
+    let refused = load(&["--allow-http"]).await;
+    assert_ended(&refused, RunResult::Refused, Reason::SourceNotAllowed);
+    assert!(refused.message.contains("importer.network.allow"), "{}", refused.message);
+    let network = &address.to_string();
+    let refused = load(&["--allow-network", network]).await;
+    assert_ended(&refused, RunResult::Refused, Reason::SourceNotAllowed);
+    assert_eq!(proxy.connections(), 0);
+    let allowed = ["--allow-http", "--allow-network", network];
+    assert_published(&load(&allowed).await, 1, 0);
+    // A folder hides the environment.
+    let folder = s3.credentials();
+    let folder = ["--credentials", folder.to_str().unwrap()];
+    let again = load(&[&allowed[..], &folder].concat()).await;
+    assert_ended(&again, RunResult::AlreadyLoaded, Reason::AlreadyLoaded);
+    std::fs::remove_file(s3.credentials().join("AWS_SECRET_ACCESS_KEY")).unwrap();
+    let refused = load(&[&allowed[..], &folder].concat()).await;
+    assert_ended(&refused, RunResult::Refused, Reason::InvalidArgument);
 }
 
 #[tokio::test]

@@ -1,14 +1,19 @@
 //! A shop: a ledger in a database of its own, and short ways to load into it and look at it.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
+use axum::Router;
 use harness::postgres::{Database, Server};
-use importer::{LoadRequest, Source};
+use importer::{
+    HttpSettings, LoadRequest, NetworkRules, Source,
+    source::{Credentials, StoreSettings},
+};
 use ledger::{
     Dataset, ImportId, MaxRejected, OnOverlap, Outcome,
     outcome::{Reason, RunResult},
     postgres::{DatabaseUrl, Ledger, PoolSettings},
 };
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::sales::{Expected, Shape, amount};
@@ -132,6 +137,34 @@ pub fn tolerating(max_rejected: &str) -> LoadRequest {
 pub fn upload(text: &str) -> Source {
     let reader = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
     Source::Stream { reader, filename: "upload.csv".into(), read_timeout: Duration::from_secs(10) }
+}
+
+/// What tests may reach is on this machine.
+pub fn settings() -> HttpSettings {
+    HttpSettings {
+        allow_http: true,
+        network: NetworkRules { allow_loopback: true, ..NetworkRules::default() },
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_secs(5),
+        resume_pause: Duration::from_millis(1),
+    }
+}
+
+/// A URL that is asked for without credentials.
+pub fn remote(url: impl Into<String>, settings: HttpSettings) -> Source {
+    Source::Url {
+        url: url.into(),
+        store: StoreSettings::default(),
+        credentials: Credentials::default(),
+        settings,
+    }
+}
+
+pub async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
 }
 
 pub fn file(path: &std::path::Path) -> Source {

@@ -71,7 +71,8 @@ pub struct SalesImportSpec {
     /// key `ca.crt`, it is mounted as `/etc/takings/database/ca.crt`.
     #[serde(default)]
     pub database_secret_ref: DatabaseSecretRef,
-    /// source: where the file is; exactly one of `http`, `volume` and `configMap`.
+    /// source: where the file is; exactly one of `http`, `s3`, `gcs`, `azure`, `volume` and
+    /// `configMap`.
     pub source: Source,
     /// format: how the file is to be read. The defaults fit the sales report.
     #[serde(default)]

@@ -5,7 +5,7 @@
 use ledger::Dataset;
 
 use super::{
-    job::{ImporterSettings, SOURCE_ROOT},
+    job::{CREDENTIALS, ImporterSettings, SOURCE_ROOT},
     name::Identity,
 };
 use crate::crd::{
@@ -56,8 +56,13 @@ fn source(source: &Source, settings: &ImporterSettings) -> Vec<String> {
     if let Some(config_map) = &source.config_map {
         return file(&config_map.key);
     }
-    let mut arguments: Vec<_> =
-        source.http.iter().map(|http| format!("--url={}", http.url)).collect();
+    let Some(remote) = source.remote() else { return Vec::new() };
+    let flag = |name: &str, value: Option<&str>| value.map(|value| format!("--{name}={value}"));
+    let mut arguments = vec![format!("--url={}", remote.url)];
+    arguments.extend(flag("endpoint", remote.endpoint));
+    arguments.extend(flag("region", remote.region));
+    arguments.extend(flag("account", remote.account));
+    arguments.extend(flag("credentials", remote.credentials.map(|_| CREDENTIALS)));
     if settings.allow_http {
         arguments.push("--allow-http".into());
     }
@@ -88,5 +93,63 @@ fn date_order(order: DateOrder) -> &'static str {
         DateOrder::MonthFirst => "month-first",
         DateOrder::DayFirst => "day-first",
         DateOrder::YearFirst => "year-first",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn arguments_of(value: Value) -> Vec<String> {
+        let settings = ImporterSettings {
+            allow_http: true,
+            network_allow: vec!["10.1.0.0/16".into()],
+            ..ImporterSettings::default()
+        };
+        source(&serde_json::from_value(value).unwrap(), &settings)
+    }
+
+    #[test]
+    fn a_file_of_the_cluster_is_opened_beneath_its_mount() {
+        let volume = arguments_of(json!({"volume": {"claimName": "files", "path": "a/b.csv"}}));
+        assert_eq!(volume, ["--file=/source/a/b.csv", "--root=/source"]);
+        let config_map = arguments_of(json!({"configMap": {"name": "sales", "key": "a.csv"}}));
+        assert_eq!(config_map, ["--file=/source/a.csv", "--root=/source"]);
+    }
+
+    #[test]
+    fn a_remote_file_is_told_with_its_place_and_never_with_a_secret() {
+        let secret = json!({"name": "s3cret"});
+        let rules = ["--allow-http", "--allow-network=10.1.0.0/16"];
+        for (source, expected) in [
+            (json!({"http": {"url": "https://a/b"}}), vec!["--url=https://a/b"]),
+            (
+                json!({"http": {"url": "https://a/b", "credentialsSecretRef": secret}}),
+                vec!["--url=https://a/b", "--credentials=/etc/takings/source"],
+            ),
+            (json!({"s3": {"bucket": "b", "key": "k/l"}}), vec!["--url=s3://b/k/l"]),
+            (
+                json!({"s3": {
+                    "bucket": "b", "key": "k", "region": "eu-west-1", "endpoint": "https://s3",
+                    "credentialsSecretRef": secret,
+                }}),
+                vec![
+                    "--url=s3://b/k",
+                    "--endpoint=https://s3",
+                    "--region=eu-west-1",
+                    "--credentials=/etc/takings/source",
+                ],
+            ),
+            (json!({"gcs": {"bucket": "b", "key": "k"}}), vec!["--url=gs://b/k"]),
+            (
+                json!({"azure": {"account": "a", "container": "c", "key": "k"}}),
+                vec!["--url=az://c/k", "--account=a"],
+            ),
+        ] {
+            let expected: Vec<_> = expected.into_iter().chain(rules).collect();
+            assert_eq!(arguments_of(source), expected);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The Jobs: one that loads, one that settles. Pure: a SalesImport and settings in, a Job out.
 //!
 //! What must stay true: the Pod passes the `restricted` Pod Security Standard, holds no
-//! Kubernetes credentials, and gets the database's URL by reference only.
+//! Kubernetes credentials, and gets the database's URL and a source's
+//! credentials by reference only.
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,8 @@ pub(crate) const CONTAINER: &str = "importer";
 pub(crate) const SALES_IMPORT: &str = "takings.dev/sales-import";
 /// Where the source is mounted, and beneath which every path is opened.
 pub(crate) const SOURCE_ROOT: &str = "/source";
+/// Where a remote source's credentials are mounted.
+pub(crate) const CREDENTIALS: &str = "/etc/takings/source";
 const DATABASE_CA: &str = "/etc/takings/database";
 /// No root, and the same number as the images' user.
 const USER: i64 = 65_532;
@@ -52,7 +55,7 @@ pub struct ImporterSettings {
     pub image_pull_secrets: Vec<String>,
     /// Whether sources may be fetched without TLS.
     pub allow_http: bool,
-    /// Private hosts and CIDRs that http sources may lead to.
+    /// Private hosts and CIDRs that remote sources may lead to.
     pub network_allow: Vec<String>,
     /// Further environment variables.
     pub env: Vec<(String, String)>,
@@ -69,6 +72,9 @@ pub(crate) fn load(
     let mut pod = pod(&import.spec, arguments, settings);
     if let Some(source) = source_volume(&import.spec) {
         mount(&mut pod, source, SOURCE_ROOT);
+    }
+    if let Some(credentials) = credentials(&import.spec) {
+        mount(&mut pod, credentials, CREDENTIALS);
     }
     job((import, identity), name, pod, deadline_seconds)
 }
@@ -239,6 +245,16 @@ fn source_volume(spec: &SalesImportSpec) -> Option<Volume> {
     Some(Volume { config_map: Some(config_map), ..volume })
 }
 
+/// The whole Secret: which of its keys are read is the importer's to know.
+fn credentials(spec: &SalesImportSpec) -> Option<Volume> {
+    let secret = spec.source.remote()?.credentials?;
+    let secret = SecretVolumeSource {
+        secret_name: Some(secret.name.clone()),
+        ..SecretVolumeSource::default()
+    };
+    Some(Volume { name: "source-credentials".into(), secret: Some(secret), ..Volume::default() })
+}
+
 fn file(key: &str) -> KeyToPath {
     KeyToPath { key: key.into(), path: key.into(), mode: None }
 }
@@ -267,4 +283,39 @@ fn resources(wanted: Option<&Resources>) -> ResourceRequirements {
         None => (default(&[("cpu", "100m"), ("memory", "128Mi")]), default(&[("memory", "512Mi")])),
     };
     ResourceRequirements { claims: None, limits: Some(limits), requests: Some(requests) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sources_credentials_are_mounted_where_the_file_is_loaded_and_nowhere_else() {
+        let s3 = json!({"bucket": "b", "key": "k", "credentialsSecretRef": {"name": "bucket"}});
+        let import: SalesImport = serde_json::from_value(json!({
+            "apiVersion": "takings.dev/v1alpha1",
+            "kind": "SalesImport",
+            "metadata": {
+                "name": "march", "namespace": "shop", "uid": "0b1f4c6e-6f0e-4a53-9a3c-2f9b7a1d0c11",
+            },
+            "spec": {"source": {"s3": s3}},
+        }))
+        .unwrap();
+        let identity = Identity::of(&import).unwrap();
+        let (of, settings) = ((&import, &identity), ImporterSettings::default());
+        let mounted = |job: Job| {
+            let pod = job.spec.unwrap().template.spec.unwrap();
+            let volumes = pod.volumes.unwrap();
+            let credentials = volumes.iter().find(|volume| volume.name == "source-credentials");
+            let secret = credentials.and_then(|volume| volume.secret.clone()?.secret_name);
+            let mounts = pod.containers[0].volume_mounts.clone().unwrap();
+            let mount = mounts.into_iter().find(|mount| mount.name == "source-credentials");
+            secret.zip(mount).map(|(secret, mount)| (secret, mount.mount_path, mount.read_only))
+        };
+        let there = ("bucket".to_owned(), CREDENTIALS.to_owned(), Some(true));
+        assert_eq!(mounted(load(of, ("march-1", 1), 60, &settings)), Some(there));
+        assert_eq!(mounted(settle(of, ("march-s", 1), &Dataset::default(), &settings)), None);
+    }
 }

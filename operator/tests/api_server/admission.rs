@@ -9,6 +9,15 @@ async fn accepts_each_source_with_defaults_for_the_rest() {
     let shop = Shop::open_without_operator().await;
     for (name, source) in [
         ("http", json!({"http": {"url": "https://files.example.com/march.csv.gz?v=2"}})),
+        ("s3", json!({"s3": {"bucket": "sales.2025", "key": "2025/march 1+2 é.csv"}})),
+        (
+            "gcs",
+            json!({"gcs": {
+                "bucket": "sales", "key": "..march..csv", "endpoint": "https://gcs.shop.internal/x",
+                "credentialsSecretRef": {"name": "bucket"},
+            }}),
+        ),
+        ("azure", json!({"azure": {"account": "shop7", "container": "sales", "key": "march.csv"}})),
         ("volume", json!({"volume": {"claimName": "files", "path": "2025/march..v2.csv"}})),
         ("configmap", json!({"configMap": {"name": "sales", "key": "march.csv"}})),
     ] {
@@ -54,17 +63,35 @@ async fn rejects_what_can_never_work_with_a_sentence() {
     let config_map = json!({"configMap": {"name": "sales", "key": "march.csv"}});
     let url = |url: &str| json!({"source": {"http": {"url": url}}});
     let path = |path: &str| json!({"source": {"volume": {"claimName": "files", "path": path}}});
+    let s3 = |field: &str, value: &str| {
+        let mut s3 = json!({"bucket": "sales", "key": "march.csv"});
+        s3[field] = value.into();
+        json!({"source": {"s3": s3}})
+    };
+    let key = |key: &str| s3("key", key);
     let with = |field: &str, value: Value| json!({"source": config_map, field: value});
     for (spec, sentence) in [
         (json!({}), "spec.source: Required value"),
-        (json!({"source": {}}), "exactly one of http, volume and configMap"),
+        (json!({"source": {}}), "exactly one of http, s3, gcs, azure, volume and configMap"),
         (
             json!({"source": {"http": {"url": "https://a/b"}, "configMap": {"name": "a", "key": "b"}}}),
-            "exactly one of http, volume and configMap",
+            "exactly one of http, s3, gcs, azure, volume and configMap",
         ),
         (url("ftp://files/march.csv"), "starts with https://"),
         (url("https://"), "starts with https://"),
         (url("https://me:secret@files/march.csv"), "no user name and no password"),
+        (key("/march.csv"), "A key has no slash at its ends"),
+        (key("march/"), "A key has no slash at its ends"),
+        (key("a//b"), "A key has no slash at its ends"),
+        (key("a/../b"), "no part that is `.` or `..`"),
+        (key("a\nb"), "A key has no slash at its ends"),
+        (key("march.csv?sig=s3cret"), "no question mark"),
+        (key(""), "spec.source.s3.key"),
+        (s3("bucket", "a/b"), "spec.source.s3.bucket"),
+        (s3("region", "evil.example/#"), "spec.source.s3.region"),
+        (s3("endpoint", "s3.shop.internal"), "An endpoint is https://"),
+        (s3("endpoint", "https://me:secret@s3"), "without user, password and query"),
+        (s3("credentialsSecretRef", ""), "spec.source.s3.credentialsSecretRef"),
         (path("/etc/passwd"), "does not start with a slash"),
         (path("../march.csv"), "no part of it is `..`"),
         (path("a/../../march.csv"), "no part of it is `..`"),
