@@ -1,25 +1,23 @@
 //! The importer: one sales file into the ledger, exactly once.
 //!
 //! ```text
-//!           a thread that may block                       a task
-//! ┌───────────────────────────────────────────┐   ┌──────────────────────┐
-//! │ source ─> decompress ─> digest ─> parse ─> │ 2 │                      │
-//! │           (gzip)        (SHA-256)  (csv)   │──>│ load ─────> publish  │──> Outcome
-//! │                          header, validate  │   │ (COPY in one         │
-//! └───────────────────────────────────────────┘   │  transaction)        │
-//!   a file is read twice: the digest comes first,  └──────────────────────┘
-//!   so that what is there already is not loaded
+//!       a thread that may block                  writers, two of them
+//! ┌──────────────────────────────────┐   ┌─────────────────────────────────┐
+//! │ source ─> decompress ─> cut into │   │ split ─> validate ─> encode ─>  │
+//! │                         pieces,  │──>│ write: a transaction a chunk    │──> compare,
+//! │                         SHA-256  │   └─────────────────────────────────┘    publish ──> Outcome
+//! └──────────────────────────────────┘
 //! ```
 //!
 //! In come a request, a source and a ledger; out comes an [`Outcome`](ledger::Outcome), always.
-//! Each stage is one module. Up to the channel nothing knows of the database; behind it nothing
-//! knows of the file. A run that has ended is looked up before its source is opened, so a load
-//! may be started again whenever nobody knows how it ended.
+//! Each stage is one module. A run that has ended is looked up before its source is opened, and
+//! chunks that an earlier try has loaded are not loaded again, so a load may be started again
+//! whenever nobody knows how it ended. A file of a size that a live load has is hashed first: what
+//! is there already is not loaded.
 //!
-//! **Memory is bounded, whatever the file.** At most five chunks exist at once (one being made,
-//! two waiting, one being sent, one in the encoder), each of at most 8,000 lines and about 2 MiB
-//! of text; a record is at most 1 MiB; 10,000 rejected lines are kept. A hundred thousand lines
-//! and a million take the same few tens of MiB.
+//! **Memory is bounded, whatever the file.** At most one piece is being cut, one waits, and each
+//! writer has one with what became of it; a piece has 4 MiB, or more where a record is longer,
+//! which has at most 1 MiB; 10,000 rejected lines are kept of a file that is refused.
 //!
 //! What is bad in a file is the user's to see: a line that can't be a sale is rejected with its
 //! number, column, value and reason; a file that is no sales file is refused with a sentence.
