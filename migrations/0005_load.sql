@@ -19,19 +19,25 @@ END
 $$;
 
 -- The dataset of a load that a run without an end is still at; its end waits for the transaction.
+-- Lock order, here and in publish: dataset, run, load.
 CREATE FUNCTION takings.loading_dataset(p_load_id integer) RETURNS integer
 LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 AS $$
 DECLARE
-    v_load load;
+    v_imported_file_id bigint;
+    v_run imported_file;
 BEGIN
-    SELECT * INTO v_load FROM load WHERE load_id = p_load_id FOR SHARE;
-    IF v_load.state <> 'loading' THEN
-        RAISE EXCEPTION USING ERRCODE = 'TK003', MESSAGE = format(
-            'The load has ended already: %s.', v_load.state);
+    SELECT imported_file_id INTO v_imported_file_id FROM load WHERE load_id = p_load_id;
+    IF FOUND THEN
+        v_run := running(v_imported_file_id);
     END IF;
-    RETURN (running(v_load.imported_file_id)).dataset_id;
+    PERFORM FROM load WHERE load_id = p_load_id AND state = 'loading' FOR SHARE;
+    -- Else its run has ended, and it may be swept already.
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK003', MESSAGE = 'The load has ended already.';
+    END IF;
+    RETURN v_run.dataset_id;
 END
 $$;
 

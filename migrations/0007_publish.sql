@@ -238,10 +238,16 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
 AS $$
 DECLARE
-    v_run imported_file := lock_run((SELECT imported_file_id FROM load
-        WHERE load_id = p_load_id AND state = 'loading'));
-    v_retiring integer[] := retiring(v_run);
+    v_run imported_file;
+    v_retiring integer[];
 BEGIN
+    SELECT imported_file_id INTO v_run.imported_file_id FROM load
+        WHERE load_id = p_load_id AND state = 'loading';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'TK003', MESSAGE = 'The load has ended already.';
+    END IF;
+    v_run := lock_run(v_run.imported_file_id);
+    v_retiring := retiring(v_run);
     PERFORM check_publishable(v_run, v_retiring);
     IF EXISTS (SELECT FROM already_loaded(v_run, p_digest)) THEN
         RAISE EXCEPTION USING ERRCODE = 'TK007', MESSAGE = 'The same content is there already.';
