@@ -60,9 +60,10 @@ fn an_import_without_retries_is_settled_before_anyone_calls_it_failed() -> Resul
     assert_eq!(reason(&status, "Ready"), "Published", "{status:#}");
     assert_eq!((&status["run"], &status["attempt"]), (&json!(1), &json!(1)));
     assert_eq!(status["outcome"]["linesImported"], sales.lines);
+    // The other Job may be cleaned up by now.
     let jobs = shop.jobs()?;
-    let settles = |job: &&Value| job["metadata"]["name"].as_str().is_some_and(is_settle);
-    assert_eq!((jobs.len(), jobs.iter().filter(settles).count()), (2, 1), "{jobs:#?}");
+    let settles = |job: &Value| job["metadata"]["name"].as_str().is_some_and(is_settle);
+    assert!(jobs.iter().any(settles), "{jobs:#?}");
     assert_eq!(shop.revenue()?["revenue"], sales.revenue);
     shop.close()
 }
