@@ -46,7 +46,9 @@ pub(crate) fn run(lines: u64, rounds: usize) -> Result<()> {
 /// The release build of a program, made now.
 pub(crate) fn release_build(program: &str) -> Result<PathBuf> {
     let mut build = Command::new("cargo");
-    build.args(["build", "--release", "--locked", "--bin", program]);
+    // All of them, as `make bench` has built them: one alone would be built anew, with other
+    // features of what it shares with the others.
+    build.args(["build", "--release", "--locked", "--bins"]);
     progress::during(&format!("Build {program}"), || program::show(&mut build))?;
     let here = std::env::current_exe()?;
     let path = here.parent().context("a program without a folder")?.join(program);
