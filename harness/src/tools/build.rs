@@ -58,6 +58,8 @@ fn compile(go: &Path, module: &Module, programs: &[&Program]) -> Result<()> {
     let mut command = Command::new(go);
     command.arg("build").arg("-trimpath").arg("-o").arg(output);
     command.args(["-tags", module.tags, "-ldflags", &linker_flags(module)?]);
+    // Nobody debugs them, and the compiler is a seventh quicker without.
+    command.args(["-gcflags", "all=-dwarf=false"]);
     command.args(programs.iter().map(|program| program.package));
     program::run(in_module(&mut command, module))?;
     for program in programs {
