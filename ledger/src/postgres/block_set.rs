@@ -9,7 +9,7 @@ use crate::order_days::{
     Block, BlockError, Change, Fingerprint, OrderDays, OrderKey, Part, Place, Role,
 };
 
-/// About how many orders of the changed loads a range has.
+/// About how many orders a range has, of all loads: a small file may meet a ledger of any size.
 const RANGE_ORDERS: u64 = 50_000;
 /// How many blocks are asked for in one statement.
 const BLOCKS_AT_ONCE: usize = 256;
@@ -79,7 +79,7 @@ impl BlockSet {
         while let Some(block) = self.blocks.get(self.next)
             && orders < RANGE_ORDERS
         {
-            orders += if block.changes { u64::from(block.orders) } else { 0 };
+            orders += u64::from(block.orders);
             self.next += 1;
         }
         let opened: Vec<_> = (start..self.next).collect();

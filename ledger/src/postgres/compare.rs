@@ -15,6 +15,9 @@ use crate::{
     order_days::{Change, Meeting, Role},
 };
 
+/// How often a comparison is done anew, since other loads were published meanwhile.
+pub(super) const COMPARISONS: usize = 100;
+
 /// A load that takes part in a comparison.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ComparedLoad {

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Row, types::Json};
 
-use super::{Ledger, LedgerError, compare::Intended, figures::SqlFigures, marks::Marks};
+use super::{
+    Ledger, LedgerError,
+    compare::{COMPARISONS, Intended},
+    figures::SqlFigures,
+    marks::Marks,
+};
 use crate::{Dataset, Decimal, ImportId, OnOverlap, Run};
-
-/// How often a comparison is done anew, since other loads were published meanwhile.
-const COMPARISONS: usize = 100;
 
 /// What a revert took out of the figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

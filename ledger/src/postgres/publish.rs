@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Ledger, LedgerError, OpenRun, Refusal,
-    compare::{Comparison, Intended},
+    compare::{COMPARISONS, Comparison, Intended},
     figures::SqlFigures,
     load::Load,
     marks::Marks,
@@ -18,9 +18,6 @@ use crate::{
     order_days::{Figures, OrderKey},
     outcome::Conflict,
 };
-
-/// How often a comparison is done anew, since other loads were published meanwhile.
-const COMPARISONS: usize = 100;
 
 impl Load {
     /// Publishes the chunks that were written, or refuses them: the run's end, whichever it is. A
