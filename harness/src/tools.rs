@@ -1,4 +1,4 @@
-//! The programs of Kubernetes and around it, built from Go modules that `tools/` pins.
+//! The programs of Kubernetes and around it, built from Go modules that `tools/go.mod` pins.
 //!
 //! In: a program's name. Out: the path of one of the pinned version, from the cache, from the
 //! PATH, or built now. Never: one of another version, or a download of a binary.

@@ -1,9 +1,9 @@
-//! What is built from which module, and how. The versions stand in `tools/*/go.mod` alone.
+//! What is built from which module, and how. The versions stand in `tools/go.mod` alone.
 
-/// A Go module of `tools/`, and how its programs are built.
+/// A Go module that `tools/go.mod` pins, and how its programs are built.
 #[derive(Debug)]
 pub(super) struct Module {
-    /// The folder below `tools/`.
+    /// What we call it.
     pub(super) name: &'static str,
     /// The Go module that holds the programs.
     pub(super) path: &'static str,
@@ -82,7 +82,7 @@ pub(super) const MODULES: &[Module] = &[
     Module {
         name: "coredns",
         path: "github.com/coredns/coredns",
-        programs: &[program("coredns", ".")],
+        programs: &[program("coredns", "./coredns")],
         ..PLAIN
     },
     Module {
