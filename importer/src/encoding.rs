@@ -14,7 +14,7 @@ use std::{
 
 use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use crate::error::LoadError;
+use crate::{error::LoadError, format::FormatError};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Never part of UTF-8.
@@ -34,9 +34,6 @@ pub enum Encoding {
 /// A file that is not encoded as it was declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodingError {
-    /// None of the words.
-    #[error("the encoding is not one of utf-8, utf-16le, utf-16be and windows-1252")]
-    Unknown,
     /// A byte order mark that is not of the declared encoding.
     #[error(
         "The file is declared as {declared}, but begins with the byte order mark of {marked}: \
@@ -98,8 +95,8 @@ impl Encoding {
 
     fn unmarked(first: &[u8], declared: Self) -> Result<(Self, usize), EncodingError> {
         let looks = match first {
-            [1.., 0, 1.., 0] => Self::Utf16Le,
-            [0, 1.., 0, 1..] => Self::Utf16Be,
+            [1..=255, 0, 1..=255, 0] => Self::Utf16Le,
+            [0, 1..=255, 0, 1..=255] => Self::Utf16Be,
             _ => declared,
         };
         if looks == declared {
@@ -117,11 +114,11 @@ impl fmt::Display for Encoding {
 }
 
 impl FromStr for Encoding {
-    type Err = EncodingError;
+    type Err = FormatError;
 
-    fn from_str(text: &str) -> Result<Self, EncodingError> {
+    fn from_str(text: &str) -> Result<Self, FormatError> {
         let is_it = |encoding: &Self| encoding.as_str().eq_ignore_ascii_case(text);
-        Self::ALL.into_iter().find(is_it).ok_or(EncodingError::Unknown)
+        Self::ALL.into_iter().find(is_it).ok_or_else(|| FormatError::Encoding(text.into()))
     }
 }
 
@@ -259,7 +256,10 @@ mod tests {
             }
             assert_eq!(decode(&bytes[2..], encoding).unwrap(), "Café 👍\r\n".as_bytes());
         }
-        assert_eq!(decode("\u{feff}é\u{feff}".as_bytes(), Encoding::Utf8).unwrap(), "é\u{feff}".as_bytes());
+        assert_eq!(
+            decode("\u{feff}é\u{feff}".as_bytes(), Encoding::Utf8).unwrap(),
+            "é\u{feff}".as_bytes()
+        );
         assert_eq!(decode("\u{feff}".as_bytes(), Encoding::Utf8).unwrap(), b"");
     }
 

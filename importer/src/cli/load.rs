@@ -1,6 +1,6 @@
 //! `load`: what was typed, and what it means.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use clap::{Args, builder::FalseyValueParser};
 use ledger::{Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run};
@@ -10,14 +10,15 @@ use super::{DatabaseArgs, failed, hang_up};
 use crate::{
     HttpSettings, LoadRequest, NetworkRules, Source,
     decompress::Limits,
-    format::{DateOrder, Delimiter, Field, Format, parse_column},
+    encoding::Encoding,
+    format::{Comment, DateOrder, Delimiter, Field, Format, parse_column},
     source::Allowed,
 };
 
 /// What to load, from where, and how.
 #[derive(Args, Debug)]
 pub struct LoadArgs {
-    /// A file: CSV, plain or gzip. Beneath the root, if there is one.
+    /// A file: CSV, plain or compressed with gzip, zstd, bzip2 or xz. Beneath the root, if there is one.
     #[arg(long, env = "TAKINGS_FILE", required_unless_present = "url", conflicts_with = "url")]
     file: Option<PathBuf>,
     /// The folder beneath which the file must lie. Not given: it may lie anywhere.
@@ -81,14 +82,27 @@ struct HttpArgs {
 
 #[derive(Args, Debug)]
 struct FormatArgs {
-    /// The order of a date's numbers: month-first, day-first or year-first. ISO dates fit always.
+    /// How characters are encoded: utf-8, utf-16le, utf-16be or windows-1252. A byte order mark
+    /// says it as well.
+    #[arg(long, env = "TAKINGS_ENCODING", default_value = "utf-8")]
+    encoding: Encoding,
+    /// The order of a date's numbers: month-first, day-first or year-first, or auto, which reads a
+    /// file twice and takes the order that all its dates prove. ISO dates fit always.
     #[arg(long, env = "TAKINGS_DATE_ORDER", default_value = "month-first")]
     date_order: DateOrder,
-    /// What separates fields: one character, or the word tab.
-    #[arg(long, env = "TAKINGS_DELIMITER", default_value = ",")]
-    delimiter: Delimiter,
+    /// What separates fields: one character, or the word tab. Not given: a comma, a semicolon, a
+    /// tab or a bar, whichever the header shows.
+    #[arg(long, env = "TAKINGS_DELIMITER")]
+    delimiter: Option<Delimiter>,
+    /// A character that makes a line a comment where it is its first, such as #. Not given: there
+    /// are no comments.
+    #[arg(long, env = "TAKINGS_COMMENT")]
+    comment: Option<Comment>,
+    /// How many lines stand before the header, whatever they hold.
+    #[arg(long, env = "TAKINGS_SKIP_LINES", value_name = "LINES", default_value = "0", value_parser = clap::value_parser!(u32).range(..=1_000))]
+    skip_lines: u32,
     /// A column with another name than in the sales report, such as total="Amount Paid". May be
-    /// repeated; in the environment, one a line.
+    /// repeated, also for one field that has several names; in the environment, one a line.
     #[arg(
         long = "column",
         env = "TAKINGS_COLUMNS",
@@ -119,11 +133,7 @@ impl LoadArgs {
             run: self.run,
             dataset: self.dataset.clone(),
             currency: self.currency.clone(),
-            format: Format {
-                delimiter: self.format.delimiter,
-                date_order: self.format.date_order,
-                columns: self.format.columns.iter().cloned().collect(),
-            },
+            format: self.format.format(),
             on_overlap: self.on_overlap,
             max_rejected: self.max_rejected,
             limits: Limits {
@@ -145,6 +155,23 @@ impl LoadArgs {
         match self.http.url {
             Some(url) => Source::Http { url, settings },
             None => Source::File { path: self.file.unwrap_or_default(), root: self.root },
+        }
+    }
+}
+
+impl FormatArgs {
+    fn format(&self) -> Format {
+        let mut columns: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (field, name) in &self.columns {
+            columns.entry(*field).or_default().push(name.clone());
+        }
+        Format {
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+            comment: self.comment,
+            skip_lines: self.skip_lines,
+            date_order: self.date_order,
+            columns,
         }
     }
 }
