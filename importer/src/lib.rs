@@ -27,6 +27,7 @@
 
 pub mod cli;
 pub mod decompress;
+pub mod encoding;
 pub mod error;
 pub mod format;
 pub mod header;
@@ -36,8 +37,10 @@ pub mod source;
 mod date;
 mod digest;
 mod failpoint;
+mod opening;
 mod pipeline;
 mod read;
+mod survey;
 mod tally;
 mod validate;
 

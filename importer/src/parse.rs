@@ -8,7 +8,10 @@ use std::io::Read;
 
 use csv_core::ReadRecordResult;
 
-use crate::{error::LoadError, format::Delimiter};
+use crate::{
+    error::LoadError,
+    format::{Comment, Delimiter},
+};
 
 /// Longest record, in bytes of the file.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
@@ -55,6 +58,7 @@ pub struct Records<R> {
     splitter: csv_core::Reader,
     buffer: Box<[u8]>,
     unread: std::ops::Range<usize>,
+    comment: Option<u8>,
     /// The physical line on which the next byte stands.
     line: u32,
     /// The last byte was a CR: an LF now belongs to the same line end.
@@ -109,6 +113,7 @@ impl<R: Read> Records<R> {
             splitter: csv_core::ReaderBuilder::new().delimiter(delimiter.byte()).build(),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             unread: 0..0,
+            comment: None,
             line: 1,
             after_cr: false,
             fields: vec![0; 4 * 1024],
@@ -126,6 +131,25 @@ impl<R: Read> Records<R> {
             _ => {}
         }
         Ok(records)
+    }
+
+    /// From here on a line whose first character begins a comment is none.
+    pub fn comments(&mut self, comment: Option<Comment>) {
+        self.comment = comment.map(Comment::byte);
+    }
+
+    /// Passes over so many lines, whatever they hold.
+    pub fn skip_lines(&mut self, count: u32) -> Result<(), LoadError> {
+        let first = self.line.saturating_add(count);
+        while self.line < first {
+            if self.unread.is_empty() && !self.fill()? {
+                break;
+            }
+            let unread = &self.buffer[self.unread.clone()];
+            let end = memchr::memchr2(b'\r', b'\n', unread).map(|end| end + 1);
+            self.consume(end.unwrap_or(unread.len()))?;
+        }
+        Ok(())
     }
 
     /// The next record; `None` at the end of the file.
@@ -150,16 +174,17 @@ impl<R: Read> Records<R> {
         &self.reader
     }
 
-    /// Skips line ends between records; false at the end of the file.
+    /// Skips line ends and comments between records; false at the end of the file.
     fn skip_line_ends(&mut self) -> Result<bool, LoadError> {
         loop {
             if self.unread.is_empty() && !self.fill()? {
                 return Ok(false);
             }
-            if !matches!(self.buffer[self.unread.start], b'\r' | b'\n') {
-                return Ok(true);
+            match self.buffer[self.unread.start] {
+                b'\r' | b'\n' => self.consume(1)?,
+                first if Some(first) == self.comment => self.skip_lines(1)?,
+                _ => return Ok(true),
             }
-            self.consume(1)?;
         }
     }
 
@@ -288,6 +313,38 @@ mod tests {
         assert_eq!(read("\n\r\na,b\n  \t\n\r1,2\n,\n\n   \n\n"), expected);
         assert!(read("").is_empty());
         assert!(read("\r\n\n\r").is_empty());
+    }
+
+    fn read_from(text: &str, skip: u32, size: usize) -> Lines {
+        let mut records =
+            Records::new(Pieces(text.as_bytes(), size), Delimiter::default()).unwrap();
+        records.comments("#".parse().ok());
+        records.skip_lines(skip).unwrap();
+        let mut lines = Vec::new();
+        while let Some(record) = records.next_record().unwrap() {
+            let field = |index| String::from_utf8_lossy(record.field(index)).into_owned();
+            lines.push((record.line(), (0..record.width()).map(field).collect()));
+        }
+        lines
+    }
+
+    #[test]
+    fn skipped_lines_and_comments_are_lines_but_no_records() {
+        for (text, skip, expected) in [
+            ("x \"y\r\n\r\nz\ra,b\n", 3, lines(&[(4, &["a", "b"])])),
+            (
+                "#x \"y\r\n#\ra,#b\n#\n\"#\n#\",c\n#end",
+                0,
+                lines(&[(3, &["a", "#b"]), (5, &["#\n#", "c"])]),
+            ),
+            ("a,b\n", 1, vec![]),
+            ("a,b", 7, vec![]),
+            ("\u{feff}#x\na,b", 0, lines(&[(2, &["a", "b"])])),
+        ] {
+            for size in [1, 2, usize::MAX] {
+                assert_eq!(read_from(text, skip, size), expected, "{text:?}");
+            }
+        }
     }
 
     #[test]

@@ -15,9 +15,10 @@ use crate::{
     digest,
     error::LoadError,
     failpoint::hit,
-    format::Format,
+    format::{DateOrder, Format},
     read::{End, read},
     source::{Opened, Reader, Source},
+    survey::{self, DateOrderError},
     tally::{Chunk, Tally},
 };
 
@@ -136,7 +137,7 @@ async fn publish(
         }
     }
     let (sender, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
-    let (format, limits) = (request.format.clone(), request.limits);
+    let (format, limits) = (with_date_order(&opened, request, cancel).await?, request.limits);
     let reader = opened.reader(cancel.clone());
     let reading = tokio::task::spawn_blocking(move || read(reader, &format, limits, &sender));
     let load = copy(ledger, run, &mut chunks, tally, request.max_rejected).await?;
@@ -194,6 +195,25 @@ async fn digest_first(
     let end = joined(tokio::task::spawn_blocking(move || digest_of(reader, limits))).await?;
     file.rewind()?;
     Ok(end)
+}
+
+/// The format with the order of the dates, where that is to be found in the file.
+async fn with_date_order(
+    opened: &Opened,
+    request: &LoadRequest,
+    cancel: &CancellationToken,
+) -> Result<Format, LoadError> {
+    let (format, limits) = (request.format.clone(), request.limits);
+    if format.date_order != DateOrder::Auto {
+        return Ok(format);
+    }
+    let Opened::File(file) = opened else { return Err(DateOrderError::ReadOnce.into()) };
+    let mut file = file.try_clone()?;
+    let reader = Opened::File(file.try_clone()?).reader(cancel.clone());
+    let survey = move || survey::with_date_order(reader, &format, limits);
+    let format = joined(tokio::task::spawn_blocking(survey)).await?;
+    file.rewind()?;
+    Ok(format)
 }
 
 fn digest_of(reader: Reader, limits: Limits) -> Result<End, LoadError> {

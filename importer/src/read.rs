@@ -1,5 +1,5 @@
 //! The stages from bytes to sales, one after the other on a thread of their own:
-//! decompress → digest → parse → validate. In comes a reader, out go chunks into a bounded
+//! decompress → digest → open (decode) → parse → validate. In comes a reader, out go chunks into a bounded
 //! channel; who stops receiving stops the reading.
 
 use std::io::Read;
@@ -13,7 +13,7 @@ use crate::{
     error::LoadError,
     format::Format,
     header::{Columns, HeaderError},
-    parse::Records,
+    opening::{open, records},
     tally::Chunk,
     validate::validate,
 };
@@ -39,9 +39,10 @@ pub(crate) fn read<R: Read + Send + 'static>(
     chunks: &Sender<Chunk>,
 ) -> Result<End, LoadError> {
     let bytes = Digesting::new(decompress(reader, limits)?);
-    let mut records = Records::new(bytes, format.delimiter)?;
+    let (text, format) = open(bytes, format)?;
+    let mut records = records(text, &format)?;
     let header = records.next_record()?.ok_or(HeaderError::Empty)?;
-    let columns = Columns::find(&header, format)?;
+    let columns = Columns::find(&header, &format)?;
     let mut filling = Filling::default();
     let read = loop {
         match records.next_record() {
@@ -52,11 +53,14 @@ pub(crate) fn read<R: Read + Send + 'static>(
             Err(error) => break Err(error),
         }
         if filling.is_full() {
-            filling.send(records.reader().count(), chunks)?;
+            filling.send(records.reader().get_ref().count(), chunks)?;
         }
     };
-    filling.send(records.reader().count(), chunks)?;
-    read.map(|()| End { digest: records.reader().digest(), bytes: records.reader().count() })
+    filling.send(records.reader().get_ref().count(), chunks)?;
+    read.map(|()| End {
+        digest: records.reader().get_ref().digest(),
+        bytes: records.reader().get_ref().count(),
+    })
 }
 
 #[derive(Default)]

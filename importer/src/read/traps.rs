@@ -5,7 +5,7 @@ use std::io::Cursor;
 use ledger::{Decimal, RejectReason, RejectReason::*};
 
 use super::*;
-use crate::format::{DateOrder, Delimiter};
+use crate::format::DateOrder;
 
 /// Reads a file; the header is put before the lines where they have none.
 fn read_all(bytes: &[u8], format: &Format) -> (Vec<Chunk>, Result<End, LoadError>) {
@@ -211,19 +211,15 @@ fn headers_are_found_in_every_order_and_dress() {
     let wide = format!("Sale Date,Sale ID,Item Total{}\n", ",x".repeat(10_000));
     let text = format!("{wide}3/1/2025,1,1.5{}\n", ",".repeat(10_000));
     check_file("ten thousand columns", text.as_bytes(), &Format::default(), &[2], "1.5", &[]);
-    let format = Format { delimiter: ";".parse::<Delimiter>().unwrap(), ..Format::default() };
+    let format = Format { delimiter: ";".parse().ok(), ..Format::default() };
     let text = b"Sale Date;Item Total;Sale ID\n3/1/2025;1.5;\"a;b\"\n";
     check_file("semicolons", text, &format, &[2], "1.5", &[]);
 }
 
 #[test]
 fn a_preamble_is_no_header() {
-    for text in [
-        "sep=;\nSale Date;Sale ID;Item Total\n",
-        "Sales of March\n\nSale Date,Sale ID,Item Total\n",
-    ] {
-        let (chunks, end) = read_all(text.as_bytes(), &Format::default());
-        assert!(chunks.is_empty());
-        assert!(matches!(end, Err(LoadError::Header(HeaderError::Missing { line: 1, .. }))));
-    }
+    let text = "Sales of March\n\nSale Date,Sale ID,Item Total\n";
+    let (chunks, end) = read_all(text.as_bytes(), &Format::default());
+    assert!(chunks.is_empty());
+    assert!(matches!(end, Err(LoadError::Header(HeaderError::Missing(_)))));
 }
