@@ -1,6 +1,9 @@
 //! The stages joined: from a request and a source to an outcome.
 
-use std::io::{Read, Seek};
+use std::{
+    fs::File,
+    io::{Read, Seek},
+};
 
 use ledger::{
     Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run,
@@ -137,7 +140,11 @@ async fn publish(
         }
     }
     let (sender, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
-    let (format, limits) = (with_date_order(&opened, request, cancel).await?, request.limits);
+    let file = match &opened {
+        Opened::File(file) => Some(file.try_clone()?),
+        Opened::Stream { .. } => None,
+    };
+    let (format, limits) = (with_date_order(file, request, cancel).await?, request.limits);
     let reader = opened.reader(cancel.clone());
     let reading = tokio::task::spawn_blocking(move || read(reader, &format, limits, &sender));
     let load = copy(ledger, run, &mut chunks, tally, request.max_rejected).await?;
@@ -187,7 +194,7 @@ async fn copy(
 
 /// The digest of a file that can be read twice: what is there already need not be loaded.
 async fn digest_first(
-    file: &mut std::fs::File,
+    file: &mut File,
     limits: Limits,
     cancel: &CancellationToken,
 ) -> Result<End, LoadError> {
@@ -199,7 +206,7 @@ async fn digest_first(
 
 /// The format with the order of the dates, where that is to be found in the file.
 async fn with_date_order(
-    opened: &Opened,
+    file: Option<File>,
     request: &LoadRequest,
     cancel: &CancellationToken,
 ) -> Result<Format, LoadError> {
@@ -207,8 +214,7 @@ async fn with_date_order(
     if format.date_order != DateOrder::Auto {
         return Ok(format);
     }
-    let Opened::File(file) = opened else { return Err(DateOrderError::ReadOnce.into()) };
-    let mut file = file.try_clone()?;
+    let mut file = file.ok_or(DateOrderError::ReadOnce)?;
     let reader = Opened::File(file.try_clone()?).reader(cancel.clone());
     let survey = move || survey::with_date_order(reader, &format, limits);
     let format = joined(tokio::task::spawn_blocking(survey)).await?;
