@@ -158,12 +158,13 @@ fn name(bytes: &[u8]) -> String {
 
 impl Missing {
     fn sentence(&self) -> String {
-        let Self { line, found, .. } = self;
+        // The advice comes before what may be long and is cut off elsewhere.
         format!(
-            "The header on line {line} lacks {}; it has {}. {}",
+            "The header on line {} lacks {}. {} What it has: {}.",
+            self.line,
             self.wanted.join(", "),
-            listed(found),
             self.advice(),
+            listed(&self.found),
         )
     }
 
@@ -236,7 +237,7 @@ mod tests {
     fn what_is_missing_is_named_beside_what_is_there() {
         let message = error("<html>,Sale Date").to_string();
         assert!(message.contains("lacks \"Sale ID\", \"Item Total\""), "{message}");
-        assert!(message.contains("it has \"<html>\", \"Sale Date\""), "{message}");
+        assert!(message.contains("What it has: \"<html>\", \"Sale Date\""), "{message}");
         let names = ["Paid", "Betrag"].map(str::to_owned).to_vec();
         let format = Format { columns: [(Field::Total, names)].into(), ..Format::default() };
         let message = find("Sale Date,Sale ID,Caf\u{fffd}", &format).unwrap_err().to_string();
