@@ -39,6 +39,7 @@ mod digest;
 mod failpoint;
 mod opening;
 mod pipeline;
+mod quotes;
 mod read;
 mod survey;
 mod tally;
