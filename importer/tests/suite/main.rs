@@ -20,3 +20,4 @@ mod memory;
 mod overlaps;
 mod program_http;
 mod totals;
+mod traps;
