@@ -92,9 +92,6 @@ impl Filling {
 }
 
 #[cfg(test)]
-mod traps;
-
-#[cfg(test)]
 mod tests {
     use super::*;
 
