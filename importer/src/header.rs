@@ -22,7 +22,10 @@ pub struct Columns {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// No record at all.
-    #[error("The file is empty: a sales file starts with a header line that names its columns.")]
+    #[error(
+        "The file has no header: it is empty, or all its lines are blank, comments or skipped. A \
+         sales file starts with a line that names its columns."
+    )]
     Empty,
     /// Nothing that ends within the first mebibytes.
     #[error(
@@ -207,7 +210,7 @@ mod tests {
     use crate::parse::Records;
 
     fn with_record<T>(text: &str, use_it: impl FnOnce(&Record<'_>) -> T) -> T {
-        let mut records = Records::new(text.as_bytes(), Delimiter::default()).unwrap();
+        let mut records = Records::new(text.as_bytes(), Delimiter::default());
         use_it(&records.next_record().unwrap().unwrap())
     }
 

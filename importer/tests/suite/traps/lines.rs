@@ -66,6 +66,11 @@ async fn lines_before_the_header_are_left_out_only_where_that_is_declared() {
         trap("preamble.csv").refuses(Reason::InvalidHeader, "lacks \"Sale Date\""),
         trap("preamble-of-sales.csv").refuses(Reason::InvalidHeader, "--skip-lines: 1"),
         trap("separator-line.csv").loads(2, "3"),
+        trap("separator-line-in-quotes.csv").refuses(Reason::InvalidHeader, "--skip-lines: 1"),
+        trap("separator-line-in-quotes.csv").read_as(|format| format.skip_lines = 1).loads(1, "1"),
+        trap("preamble.csv")
+            .read_as(|format| format.skip_lines = 99)
+            .refuses(Reason::InvalidFile, "or skipped"),
         trap("separator-line.csv")
             .read_as(|format| format.delimiter = ",".parse().ok())
             .refuses(Reason::InvalidHeader, "says that ; separates"),

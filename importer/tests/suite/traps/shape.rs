@@ -1,6 +1,6 @@
 //! Columns: how many, in which order, under which names, and what separates them.
 
-use importer::format::Field;
+use importer::format::{DateOrder, Field};
 use ledger::{RejectReason::*, outcome::Reason};
 
 use super::{built, check, trap};
@@ -47,6 +47,15 @@ async fn a_field_may_have_several_names_of_which_one_is_there() {
         }
     };
     check([
+        trap("export-of-a-till.csv")
+            .read_as(|format| {
+                names(format);
+                format.comment = "#".parse().ok();
+                format.date_order = DateOrder::DayFirst;
+                format.columns.insert(Field::Total, vec!["Amount".into(), "Sum".into()]);
+            })
+            .loads(3, "12.2")
+            .orders(2),
         trap("columns-of-other-names.csv").read_as(names).loads(1, "1"),
         trap("columns-of-other-names.csv").refuses(Reason::InvalidHeader, "lacks \"Sale Date\""),
         trap("column-under-two-names.csv")
