@@ -41,7 +41,7 @@ pub(crate) fn open<R: Read>(reader: R, format: &Format) -> Result<(Text<R>, Form
 
 /// The records of a text that has an effective format: the first of them is the header.
 pub(crate) fn records<R: Read>(text: R, format: &Format) -> Result<Records<R>, LoadError> {
-    let mut records = Records::new(text, format.delimiter.unwrap_or_default())?;
+    let mut records = Records::new(text, format.delimiter.unwrap_or_default());
     records.comments(format.comment);
     records.skip_lines(format.skip_lines)?;
     Ok(records)

@@ -23,12 +23,6 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// A file that is not CSV, from some line on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// An encoding other than UTF-8, by its byte order mark.
-    #[error(
-        "The file is encoded as {0}, not as UTF-8: export it again with the encoding UTF-8 \
-         (spreadsheet programs call it \"CSV UTF-8\")."
-    )]
-    Encoding(&'static str),
     /// A record of more than [`MAX_RECORD_BYTES`].
     #[error(
         "The record that starts on line {line} is longer than 1 MiB: a quote (\") on this line \
@@ -119,9 +113,10 @@ impl<'a> Record<'a> {
 }
 
 impl<R: Read> Records<R> {
-    /// Starts reading: a UTF-8 byte order mark is skipped, that of another encoding refused.
-    pub fn new(reader: R, delimiter: Delimiter) -> Result<Self, LoadError> {
-        let mut records = Self {
+    /// Starts at the first character of a text.
+    #[must_use]
+    pub fn new(reader: R, delimiter: Delimiter) -> Self {
+        Self {
             reader,
             splitter: csv_core::ReaderBuilder::new().delimiter(delimiter.byte()).build(),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
@@ -132,19 +127,7 @@ impl<R: Read> Records<R> {
             after_cr: false,
             fields: vec![0; 4 * 1024],
             ends: vec![0; 64],
-        };
-        while records.unread.len() < 4 && records.fill()? {}
-        match &records.buffer[records.unread.clone()] {
-            [0xef, 0xbb, 0xbf, ..] => records.unread.start += 3,
-            [0xff, 0xfe, ..] | [_, 0, _, 0, ..] => {
-                return Err(ParseError::Encoding("UTF-16LE").into());
-            }
-            [0xfe, 0xff, ..] | [0, _, 0, _, ..] => {
-                return Err(ParseError::Encoding("UTF-16BE").into());
-            }
-            _ => {}
         }
-        Ok(records)
     }
 
     /// From here on a line whose first character begins a comment is none.

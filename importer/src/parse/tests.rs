@@ -19,7 +19,7 @@ impl Read for Pieces<'_> {
 type Lines = Vec<(u32, Vec<String>)>;
 
 fn read_pieces(text: &[u8], size: usize) -> Result<Lines, LoadError> {
-    let mut records = Records::new(Pieces(text, size), Delimiter::default())?;
+    let mut records = Records::new(Pieces(text, size), Delimiter::default());
     let mut lines = Vec::new();
     while let Some(record) = records.next_record()? {
         let field = |index| String::from_utf8_lossy(record.field(index)).into_owned();
@@ -66,7 +66,7 @@ fn blank_lines_count_as_lines_and_not_as_records() {
 }
 
 fn read_from(text: &str, skip: u32, size: usize) -> Lines {
-    let mut records = Records::new(Pieces(text.as_bytes(), size), Delimiter::default()).unwrap();
+    let mut records = Records::new(Pieces(text.as_bytes(), size), Delimiter::default());
     records.comments("#".parse().ok());
     records.skip_lines(skip).unwrap();
     let mut lines = Vec::new();
@@ -88,27 +88,11 @@ fn skipped_lines_and_comments_are_lines_but_no_records() {
         ),
         ("a,b\n", 1, vec![]),
         ("a,b", 7, vec![]),
-        ("\u{feff}#x\na,b", 0, lines(&[(2, &["a", "b"])])),
     ] {
         for size in [1, 2, usize::MAX] {
             assert_eq!(read_from(text, skip, size), expected, "{text:?}");
         }
     }
-}
-
-#[test]
-fn a_byte_order_mark_is_no_part_of_the_first_field() {
-    assert_eq!(read("\u{feff}a,b\n"), lines(&[(1, &["a", "b"])]));
-    assert_eq!(read("\u{feff}\"a\",b\n"), lines(&[(1, &["a", "b"])]));
-    assert_eq!(read("a,\u{feff}b\n"), lines(&[(1, &["a", "\u{feff}b"])]));
-    assert!(read("\u{feff}").is_empty());
-}
-
-#[test]
-fn another_encoding_is_named() {
-    assert_eq!(error(b"\xff\xfea\0,\0"), ParseError::Encoding("UTF-16LE"));
-    assert_eq!(error(b"\xfe\xff\0a\0,"), ParseError::Encoding("UTF-16BE"));
-    assert_eq!(error(b"S\0a\0l\0"), ParseError::Encoding("UTF-16LE"));
 }
 
 #[test]
