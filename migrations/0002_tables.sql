@@ -105,7 +105,7 @@ CREATE UNIQUE INDEX load_of_run ON takings.load (imported_file_id) WHERE state <
 CREATE TABLE takings.load_chunk (
     load_id integer NOT NULL REFERENCES takings.load,
     chunk integer NOT NULL,
-    end_byte bigint NOT NULL,
+    bytes_read bigint NOT NULL,
     -- SHA-256 of the file up to its end: the same content or another. Of chunk -1: the comparison.
     content bytea NOT NULL,
     lines_read bigint NOT NULL,

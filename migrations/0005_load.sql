@@ -43,12 +43,12 @@ $$;
 
 -- The chunks that earlier tries have loaded.
 CREATE FUNCTION takings.loaded_chunks(p_load_id integer)
-RETURNS TABLE (chunk integer, end_byte bigint, content bytea, lines_read bigint,
+RETURNS TABLE (chunk integer, bytes_read bigint, content bytea, lines_read bigint,
     lines_rejected bigint, reject_counts jsonb, first_day date, last_day date)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = takings, pg_temp
 AS $$
-    SELECT chunk, end_byte, content, lines_read, lines_rejected, reject_counts,
+    SELECT chunk, bytes_read, content, lines_read, lines_rejected, reject_counts,
         (SELECT min(day) FROM unnest((figures).days) day),
         (SELECT max(day) FROM unnest((figures).days) day)
     FROM load_chunk JOIN load USING (load_id)
@@ -83,7 +83,7 @@ $$;
 
 -- Notes a chunk in the transaction that has written its sales and rejects.
 CREATE FUNCTION takings.add_chunk(
-    p_load_id integer, p_chunk integer, p_end_byte bigint, p_content bytea, p_lines_read bigint,
+    p_load_id integer, p_chunk integer, p_bytes_read bigint, p_content bytea, p_lines_read bigint,
     p_lines_rejected bigint, p_reject_counts jsonb, p_first_order bytea, p_last_order bytea,
     p_figures takings.figures, p_prices takings.price[]
 ) RETURNS void
@@ -92,7 +92,7 @@ SET search_path = takings, pg_temp
 AS $$
 BEGIN
     PERFORM loading_dataset(p_load_id);
-    INSERT INTO load_chunk VALUES (p_load_id, p_chunk, p_end_byte, p_content, p_lines_read,
+    INSERT INTO load_chunk VALUES (p_load_id, p_chunk, p_bytes_read, p_content, p_lines_read,
         p_lines_rejected, p_reject_counts, p_first_order, p_last_order, p_figures, p_prices);
 END
 $$;

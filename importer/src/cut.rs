@@ -1,18 +1,18 @@
-//! A stream in, pieces of whole records out, so that several of them can be read side by side.
+//! A file's text in, pieces of whole records out, so that several of them can be read side by side.
 //!
 //! A piece ends at a line end outside quotes, by the same rules as records are split. Each knows
-//! its first line's number and the digest of the file up to its end, which tells whether an
-//! earlier try has loaded the very same.
+//! its first line's number and a mark that tells whether an earlier try has loaded the very same.
 
 use std::io::Read;
 
 use ledger::Digest;
-use memchr::{memchr, memrchr2};
-use sha2::{Digest as _, Sha256};
+use memchr::{memchr, memchr2, memrchr2};
 
 use crate::{
+    digest::Digesting,
     error::LoadError,
-    format::Delimiter,
+    format::{Comment, Format},
+    opening::{Opening, Text},
     parse::{MAX_LINES, MAX_RECORD_BYTES, ParseError, count_line_ends},
 };
 
@@ -21,24 +21,23 @@ use crate::{
 pub(crate) struct Piece {
     /// Its number in the file, from 0.
     pub(crate) number: u32,
-    /// Its bytes; those of the first begin behind a byte order mark.
+    /// Its text.
     pub(crate) bytes: Vec<u8>,
     /// The physical line of the first byte.
     pub(crate) line: u32,
-    /// Bytes of the file up to its end.
-    pub(crate) end_byte: u64,
-    /// SHA-256 of them.
+    /// How many bytes of the file were read when it was cut: all of its own, and some behind them.
+    pub(crate) bytes_read: u64,
+    /// SHA-256 of those bytes and of the place where the piece ends.
     pub(crate) content: [u8; 32],
 }
 
-/// Cuts a stream into pieces.
-#[derive(Debug)]
+/// Cuts a text into pieces.
 pub(crate) struct Cutter<R> {
-    reader: R,
-    delimiter: u8,
+    text: Text<Digesting<R>>,
+    quoting: Quoting,
     piece_bytes: usize,
-    hash: Sha256,
-    end_byte: u64,
+    /// Where the last piece ends.
+    end: u64,
     line: u32,
     number: u32,
     /// What was read behind the last piece.
@@ -46,37 +45,28 @@ pub(crate) struct Cutter<R> {
     ended: bool,
 }
 
+/// What decides whether a quote opens a field.
+#[derive(Clone, Copy, Debug)]
+struct Quoting {
+    delimiter: u8,
+    comment: Option<u8>,
+}
+
 impl<R: Read> Cutter<R> {
-    /// Starts: a UTF-8 byte order mark is skipped, that of another encoding refused. Pieces have
-    /// about so many bytes, and more where a record is longer.
-    pub(crate) fn new(
-        reader: R,
-        delimiter: Delimiter,
-        piece_bytes: usize,
-    ) -> Result<Self, LoadError> {
-        let mut cutter = Self {
-            reader,
-            delimiter: delimiter.byte(),
+    /// Starts. Pieces have about so many bytes, and more where a record is longer.
+    pub(crate) fn new(opening: Opening<Digesting<R>>, piece_bytes: usize) -> Self {
+        let Opening { text, line, format } = opening;
+        let quoting = Quoting::of(&format);
+        Self {
+            text,
+            quoting,
             piece_bytes,
-            hash: Sha256::new(),
-            end_byte: 0,
-            line: 1,
+            end: 0,
+            line,
             number: 0,
             buffer: Vec::new(),
             ended: false,
-        };
-        cutter.fill(4)?;
-        match cutter.buffer[..] {
-            [0xef, 0xbb, 0xbf, ..] => {
-                let rest = cutter.buffer.split_off(3);
-                let mark = std::mem::replace(&mut cutter.buffer, rest);
-                cutter.pass(&mark);
-            }
-            [0xff, 0xfe, ..] | [_, 0, _, 0] => return Err(ParseError::Encoding("UTF-16LE").into()),
-            [0xfe, 0xff, ..] | [0, _, 0, _] => return Err(ParseError::Encoding("UTF-16BE").into()),
-            _ => {}
         }
-        Ok(cutter)
     }
 
     /// The next piece; `None` at the end of the file.
@@ -86,7 +76,7 @@ impl<R: Read> Cutter<R> {
             if self.ended {
                 break self.buffer.len();
             }
-            if let Some(end) = last_record_end(&self.buffer, self.delimiter) {
+            if let Some(end) = self.quoting.last_record_end(&self.buffer) {
                 break end;
             }
             if self.buffer.len() > MAX_RECORD_BYTES {
@@ -101,55 +91,70 @@ impl<R: Read> Cutter<R> {
         rest.extend_from_slice(&self.buffer[end..]);
         self.buffer.truncate(end);
         let bytes = std::mem::replace(&mut self.buffer, rest);
-        self.pass(&bytes);
+        self.end += bytes.len() as u64;
         let (number, line) = (self.number, self.line);
         self.number += 1;
         self.line = self.line.saturating_add(count_line_ends(&bytes));
         if self.line > MAX_LINES {
             return Err(ParseError::TooManyLines.into());
         }
-        let content = self.hash.clone().finalize().into();
-        Ok(Some(Piece { number, bytes, line, end_byte: self.end_byte, content }))
+        let read = self.text.get_ref();
+        let (bytes_read, content) = (read.count(), read.mark(self.end));
+        Ok(Some(Piece { number, bytes, line, bytes_read, content }))
     }
 
-    /// The digest and the count of all bytes, once there is no further piece.
+    /// The digest and the count of all bytes of the file, once there is no further piece.
     pub(crate) fn end(&self) -> (Digest, u64) {
-        (Digest(self.hash.clone().finalize().into()), self.end_byte)
-    }
-
-    fn pass(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
-        self.end_byte += bytes.len() as u64;
+        let read = self.text.get_ref();
+        (read.digest(), read.count())
     }
 
     /// Reads until there are so many bytes, or the file ends.
     fn fill(&mut self, bytes: usize) -> Result<(), LoadError> {
         let missing = bytes.saturating_sub(self.buffer.len());
         if missing > 0 && !self.ended {
-            let count = (&mut self.reader).take(missing as u64).read_to_end(&mut self.buffer)?;
+            let count = (&mut self.text).take(missing as u64).read_to_end(&mut self.buffer)?;
             self.ended = count < missing;
         }
         Ok(())
     }
 }
 
-/// The end of the last record that is surely whole: behind a line end outside quotes.
-fn last_record_end(text: &[u8], delimiter: u8) -> Option<usize> {
-    // Behind a CR at the very end an LF may come that belongs to it.
-    let text = text.strip_suffix(b"\r").unwrap_or(text);
-    let (mut last, mut outside) = (None, 0);
-    while let Some(quote) = memchr(b'"', &text[outside..]).map(|at| outside + at) {
-        last = line_end(text, outside, quote).or(last);
-        let before = quote.checked_sub(1).map_or(b'\n', |before| text[before]);
-        outside = quote + 1;
-        if before == delimiter || matches!(before, b'\r' | b'\n') {
-            match closing_quote(text, outside) {
-                Some(close) => outside = close + 1,
-                None => return last,
-            }
+impl Quoting {
+    fn of(format: &Format) -> Self {
+        Self {
+            delimiter: format.delimiter.unwrap_or_default().byte(),
+            comment: format.comment.map(Comment::byte),
         }
     }
-    line_end(text, outside, text.len()).or(last)
+
+    /// The end of the last record that is surely whole: behind a line end outside quotes.
+    fn last_record_end(self, text: &[u8]) -> Option<usize> {
+        // Behind a CR at the very end an LF may come that belongs to it.
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let (mut last, mut outside) = (None, 0);
+        while let Some(quote) = memchr(b'"', &text[outside..]).map(|at| outside + at) {
+            last = line_end(text, outside, quote).or(last);
+            if self.is_comment(text[last.unwrap_or_default()]) {
+                let Some(length) = memchr2(b'\r', b'\n', &text[quote..]) else { return last };
+                outside = quote + length;
+                continue;
+            }
+            let before = quote.checked_sub(1).map_or(b'\n', |before| text[before]);
+            outside = quote + 1;
+            if before == self.delimiter || matches!(before, b'\r' | b'\n') {
+                match closing_quote(text, outside) {
+                    Some(close) => outside = close + 1,
+                    None => return last,
+                }
+            }
+        }
+        line_end(text, outside, text.len()).or(last)
+    }
+
+    fn is_comment(self, first: u8) -> bool {
+        Some(first) == self.comment
+    }
 }
 
 fn line_end(text: &[u8], from: usize, to: usize) -> Option<usize> {
@@ -171,12 +176,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::parse::Records;
+    use crate::{
+        encoding::{Decoded, Encoding},
+        parse::Records,
+    };
 
     type Lines = Vec<(u32, Vec<Vec<u8>>)>;
 
+    fn format() -> Format {
+        Format { comment: "#".parse().ok(), ..Format::default() }
+    }
+
     fn records(text: &[u8], line: u32, lines: &mut Lines) -> Result<(), ParseError> {
-        let mut records = Records::new(text, line, Delimiter::default());
+        let format = format();
+        let mut records = Records::new(text, line, &format);
         while let Some(record) = records.next_record()? {
             let fields = (0..record.width()).map(|index| record.field(index).to_vec());
             lines.push((record.line(), fields.collect()));
@@ -184,8 +197,13 @@ mod tests {
         Ok(())
     }
 
+    fn cutter(text: &[u8], piece_bytes: usize) -> Result<Cutter<&[u8]>, LoadError> {
+        let text = Text::new(Vec::new(), Decoded::new(Digesting::new(text), Encoding::Utf8)?);
+        Ok(Cutter::new(Opening { text, line: 1, format: format() }, piece_bytes))
+    }
+
     fn cut(text: &[u8], piece_bytes: usize) -> Result<(Lines, usize), LoadError> {
-        let mut cutter = Cutter::new(text, Delimiter::default(), piece_bytes)?;
+        let mut cutter = cutter(text, piece_bytes)?;
         let (mut lines, mut pieces) = (Lines::new(), 0);
         while let Some(piece) = cutter.next_piece()? {
             assert_eq!(piece.number, pieces);
@@ -197,24 +215,14 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_field() {
-        for text in ["\u{feff}a,b\n", "\u{feff}\"a\",b\n"] {
-            let (lines, _) = cut(text.as_bytes(), 100).unwrap();
-            assert_eq!(lines, [(1, vec![b"a".to_vec(), b"b".to_vec()])]);
-        }
-        assert_eq!(cut("\u{feff}".as_bytes(), 100).unwrap().0.len(), 0);
-    }
-
-    #[test]
-    fn another_encoding_is_named() {
-        for (text, name) in [
-            (&b"\xff\xfea\0,\0"[..], "UTF-16LE"),
-            (b"\xfe\xff\0a\0,", "UTF-16BE"),
-            (b"S\0a\0l\0", "UTF-16LE"),
-        ] {
-            let error = cut(text, 100).unwrap_err();
-            assert!(matches!(error, LoadError::Parse(ParseError::Encoding(it)) if it == name));
-        }
+    fn pieces_of_other_bytes_or_another_end_have_other_marks() {
+        let first = |text: &str, piece_bytes| {
+            cutter(text.as_bytes(), piece_bytes).unwrap().next_piece().unwrap().unwrap().content
+        };
+        let text = "a,b\nc,d\ne";
+        assert_eq!(first(text, 9), first(text, 9));
+        assert_ne!(first(text, 9), first(text, 10), "the last line is part of it");
+        assert_ne!(first(text, 9), first("a,b\nc,D\ne", 9));
     }
 
     #[test]
@@ -227,7 +235,7 @@ mod tests {
     proptest! {
         #[test]
         fn records_are_the_same_wherever_the_pieces_end(
-            text in "([ab ]|,|\"|\r|\n|\"\"|,\"|\",|\r\n){0,80}",
+            text in "([ab ]|,|\"|\r|\n|\n#|\"\"|,\"|\",|\r\n){0,80}",
             piece_bytes in 4_usize..20,
         ) {
             let mut whole = Lines::new();

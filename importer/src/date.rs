@@ -11,15 +11,36 @@ const YEARS: std::ops::RangeInclusive<i16> = 1900..=2999;
 /// and month in one or two digits, the year in four, the same separator twice, nothing after it.
 #[must_use]
 pub(crate) fn parse(text: &str, order: DateOrder) -> Option<Date> {
+    let (separator, parts) = split(text)?;
+    let is_usual = match order {
+        DateOrder::MonthFirst => separator == '/',
+        DateOrder::DayFirst => "/.-".contains(separator),
+        DateOrder::YearFirst => "/.".contains(separator),
+        DateOrder::Auto => false,
+    };
+    if is_usual || is_iso(separator, parts) { day(separator, parts, order) } else { None }
+}
+
+/// The day that a text's numbers would name in an order, whichever of the separators stands
+/// between them: that `3-4-2025` is unusual for month first does not prove that it is not.
+pub(crate) fn possible(text: &str, order: DateOrder) -> Option<Date> {
+    let (separator, parts) = split(text)?;
+    if "/.-".contains(separator) { day(separator, parts, order) } else { None }
+}
+
+fn split(text: &str) -> Option<(char, [&str; 3])> {
     let separator = text.chars().find(|character| !character.is_ascii_digit())?;
     let mut parts = text.splitn(3, separator);
-    let parts = [parts.next()?, parts.next()?, parts.next()?];
+    Some((separator, [parts.next()?, parts.next()?, parts.next()?]))
+}
+
+fn day(separator: char, parts: [&str; 3], order: DateOrder) -> Option<Date> {
     let [year, month, day] = match order {
-        _ if separator == '-' && is_iso(parts) => parts,
-        DateOrder::MonthFirst if separator == '/' => [parts[2], parts[0], parts[1]],
-        DateOrder::DayFirst if "/.-".contains(separator) => [parts[2], parts[1], parts[0]],
-        DateOrder::YearFirst if "/.".contains(separator) => parts,
-        _ => return None,
+        _ if is_iso(separator, parts) => parts,
+        DateOrder::MonthFirst => [parts[2], parts[0], parts[1]],
+        DateOrder::DayFirst => [parts[2], parts[1], parts[0]],
+        DateOrder::YearFirst => parts,
+        DateOrder::Auto => return None,
     };
     let year = i16::try_from(number(year, 4..=4)?).ok().filter(|year| YEARS.contains(year))?;
     let month = i8::try_from(number(month, 1..=2)?).ok()?;
@@ -27,8 +48,8 @@ pub(crate) fn parse(text: &str, order: DateOrder) -> Option<Date> {
     Date::new(year, month, day).ok()
 }
 
-fn is_iso([year, month, day]: [&str; 3]) -> bool {
-    (year.len(), month.len(), day.len()) == (4, 2, 2)
+fn is_iso(separator: char, [year, month, day]: [&str; 3]) -> bool {
+    separator == '-' && (year.len(), month.len(), day.len()) == (4, 2, 2)
 }
 
 fn number(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<u16> {
@@ -42,7 +63,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use DateOrder::{DayFirst, MonthFirst, YearFirst};
+    use DateOrder::{Auto, DayFirst, MonthFirst, YearFirst};
 
     #[test]
     fn a_declared_order_reads_each_spelling_of_its_dates() {
@@ -97,13 +118,16 @@ mod tests {
         }
         assert_eq!(parse("3/22/2025", DayFirst), None);
         assert_eq!(parse("3/22/2025", YearFirst), None);
+        assert_eq!(parse("3/22/2025", Auto), None, "nothing is guessed before it is known");
+        assert_eq!(parse("2025-03-22", Auto), Some(date(2025, 3, 22)));
     }
 
     proptest! {
         #[test]
         fn any_text_is_read_or_rejected_and_never_panics(text in "[0-9/.-]{0,12}|\\PC{0,8}") {
-            for order in [MonthFirst, DayFirst, YearFirst] {
-                let _ = parse(&text, order);
+            for order in [MonthFirst, DayFirst, YearFirst, Auto] {
+                let (read, possible) = (parse(&text, order), possible(&text, order));
+                prop_assert!(read.is_none() || read == possible);
             }
         }
 

@@ -1,13 +1,23 @@
 //! Bytes as they lie at the source in, the bytes of the file out.
 //!
-//! gzip is known by its first bytes, never by a name; several members one after the other are
-//! one file. A small file that would unpack to a huge one is refused while it is unpacked.
+//! gzip, zstd, bzip2 and xz are known by their first bytes, never by a name; several members one
+//! after the other are one file. A small file that would unpack to a huge one, or that needs much
+//! memory to be unpacked, is refused while it is unpacked.
 
-use std::io::{self, BufReader, Cursor, Read};
+mod packed;
+mod zstd;
 
+use std::{
+    fmt,
+    io::{self, BufReader, Cursor, Read},
+};
+
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
 
 use crate::error::LoadError;
+use packed::{Counting, Packed};
 
 /// Where unpacking ends.
 #[derive(Clone, Copy, Debug)]
@@ -18,35 +28,56 @@ pub struct Limits {
     pub ratio: u64,
 }
 
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Compression {
+    Gzip,
+    Zstd,
+    Bzip2,
+    Xz,
+}
+
 /// The average counts from here on: the first bytes of a small file may be very repetitive.
 const RATIO_COUNTS_FROM: u64 = 64 * 1024 * 1024;
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Most memory that a file may ask for as its window, whatever it was packed with: what
+/// `zstd --ultra -20` and `xz -8` use. The others need less than 8 MiB.
+const MAX_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
 
 /// A file that can't be unpacked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecompressError {
-    /// A kind of file that is no CSV and not gzip.
-    #[error("The file is {0}, not CSV: export it as CSV (plain, or compressed with gzip).")]
+    /// A kind of file that is no CSV and not compressed in a way that we know.
+    #[error(
+        "The file is {0}, not CSV: export it as CSV (plain, or compressed with gzip, zstd, bzip2 \
+         or xz)."
+    )]
     NotCsv(&'static str),
-    /// gzip data that is damaged or cut off.
-    #[error("The gzip file is damaged or cut off ({0}): make or transfer it again.")]
-    Damaged(String),
+    /// Compressed data that is damaged or cut off.
+    #[error("The {0} file is damaged or cut off ({1}): make or transfer it again.")]
+    Damaged(Compression, String),
+    /// More memory than [`MAX_WINDOW_BYTES`].
+    #[error(
+        "Unpacking the {0} file takes more than 32 MiB of memory: compress it again with a lower \
+         level (zstd up to --ultra -20 and without --long, xz up to -8)."
+    )]
+    TooMuchMemory(Compression),
     /// More than [`Limits`] allow.
     #[error(
-        "The gzip file unpacks to more than {0}: it looks like a bomb. Unpack it yourself and \
+        "The {0} file unpacks to more than {1}: it looks like a bomb. Unpack it yourself and \
          load the plain file, or allow more by --max-unpacked-bytes or --max-compression-ratio."
     )]
-    TooLarge(String),
+    TooLarge(Compression, String),
 }
 
 /// First bytes of what users take for CSV.
-const FOREIGN: [(&[u8], &str); 9] = [
+const FOREIGN: [(&[u8], &str); 8] = [
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"%PDF", "a PDF document"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
-    (b"BZh", "compressed with bzip2"),
-    (b"\xfd7zXZ", "compressed with xz"),
+    (b"\x04\x22\x4d\x18", "compressed with lz4"),
+    (b"\x1f\x9d", "compressed with compress"),
     (b"7z\xbc\xaf", "a 7z archive"),
     (b"PAR1", "a Parquet file"),
     (b"SQLite format", "an SQLite database"),
@@ -58,9 +89,30 @@ impl Default for Limits {
     }
 }
 
-/// Whether a file that begins so is compressed.
-pub(crate) fn is_compressed(first: &[u8]) -> bool {
-    first.starts_with(b"\x1f\x8b")
+impl Compression {
+    /// By the first bytes of a file.
+    #[must_use]
+    pub fn of(first: &[u8]) -> Option<Self> {
+        match first {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            // A frame, or a frame that is to be skipped, with which some programs begin.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31 | 0x17, ..] => Some(Self::Bzip2),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+        })
+    }
 }
 
 /// A reader of the file's own bytes.
@@ -73,61 +125,67 @@ pub fn decompress<R: Read + Send + 'static>(
     if let Some((_, kind)) = FOREIGN.iter().find(|(magic, _)| first.starts_with(magic)) {
         return Err(DecompressError::NotCsv(kind).into());
     }
-    let is_gzip = is_compressed(&first);
+    let compression = Compression::of(&first);
     let reader = Cursor::new(first).chain(reader);
-    if !is_gzip {
-        return Ok(Box::new(reader));
-    }
-    let packed = Counting { reader, bytes: 0 };
-    let decoder = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, packed));
-    Ok(Box::new(Unpacking { decoder, limits, bytes: 0 }))
+    let Some(compression) = compression else { return Ok(Box::new(reader)) };
+    let packed = Packed::default();
+    let reader = BufReader::with_capacity(BUFFER_BYTES, Counting::new(reader, packed.clone()));
+    let decoder = decoder(reader, compression);
+    Ok(Box::new(Unpacking { decoder, compression, packed, limits, bytes: 0 }))
 }
 
-struct Unpacking<R: Read> {
-    decoder: MultiGzDecoder<BufReader<Counting<R>>>,
+fn decoder<R: io::BufRead + Send + 'static>(
+    reader: R,
+    compression: Compression,
+) -> Box<dyn Read + Send> {
+    match compression {
+        Compression::Gzip => Box::new(MultiGzDecoder::new(reader)),
+        Compression::Zstd => Box::new(zstd::Frames::new(reader, MAX_WINDOW_BYTES.into())),
+        Compression::Bzip2 => Box::new(MultiBzDecoder::new(reader)),
+        Compression::Xz => {
+            // Beside the window a decoder needs some room of its own.
+            let kibibytes = MAX_WINDOW_BYTES / 1024 + 1024;
+            Box::new(XzReader::new_mem_limit(reader, true, kibibytes))
+        }
+    }
+}
+
+struct Unpacking {
+    decoder: Box<dyn Read + Send>,
+    compression: Compression,
+    packed: Packed,
     limits: Limits,
     bytes: u64,
 }
 
-struct Counting<R> {
-    reader: R,
-    bytes: u64,
-}
-
-impl<R: Read> Read for Counting<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        self.bytes += count as u64;
-        Ok(count)
-    }
-}
-
-impl<R: Read> Unpacking<R> {
+impl Unpacking {
     fn check(&self) -> Result<(), DecompressError> {
-        let packed = self.decoder.get_ref().get_ref().bytes;
         if self.bytes > self.limits.unpacked_bytes {
             let most = format!("{} bytes", self.limits.unpacked_bytes);
-            return Err(DecompressError::TooLarge(most));
+            return Err(DecompressError::TooLarge(self.compression, most));
         }
-        let allowed = packed.saturating_mul(self.limits.ratio).max(RATIO_COUNTS_FROM);
-        if self.bytes > allowed {
+        let allowed = self.packed.bytes().saturating_mul(self.limits.ratio);
+        if self.bytes > allowed.max(RATIO_COUNTS_FROM) {
             let most = format!("{} times its size", self.limits.ratio);
-            return Err(DecompressError::TooLarge(most));
+            return Err(DecompressError::TooLarge(self.compression, most));
         }
         Ok(())
     }
+
+    /// What the source said passes through; the rest is said by the decoder.
+    fn failed(&self, error: &io::Error) -> io::Error {
+        self.packed.take_failure().unwrap_or_else(|| {
+            io::Error::other(LoadError::from(match error.kind() {
+                io::ErrorKind::OutOfMemory => DecompressError::TooMuchMemory(self.compression),
+                _ => DecompressError::Damaged(self.compression, error.to_string()),
+            }))
+        })
+    }
 }
 
-impl<R: Read> Read for Unpacking<R> {
+impl Read for Unpacking {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.decoder.read(buffer).map_err(|error| {
-            // What the source says passes through; the rest is said by the decoder.
-            if error.raw_os_error().is_some() || error.get_ref().is_some_and(is_ours) {
-                error
-            } else {
-                io::Error::other(LoadError::from(DecompressError::Damaged(error.to_string())))
-            }
-        })?;
+        let count = self.decoder.read(buffer).map_err(|error| self.failed(&error))?;
         self.bytes += count as u64;
         self.check().map_err(|error| io::Error::other(LoadError::from(error)))?;
         Ok(count)
@@ -139,73 +197,4 @@ pub(crate) fn is_ours(error: &(dyn std::error::Error + Send + Sync + 'static)) -
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use flate2::{Compression, write::GzEncoder};
-
-    use super::*;
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn unpack(bytes: Vec<u8>, limits: Limits) -> Result<Vec<u8>, LoadError> {
-        let mut unpacked = Vec::new();
-        decompress(Cursor::new(bytes), limits)?.read_to_end(&mut unpacked)?;
-        Ok(unpacked)
-    }
-
-    fn error(bytes: Vec<u8>, limits: Limits) -> DecompressError {
-        match unpack(bytes, limits) {
-            Err(LoadError::Decompress(error)) => error,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn plain_bytes_pass_as_they_are() {
-        for bytes in [&b""[..], b"a", b"\x1f", b"Sale Date,Sale ID\n1,2\n"] {
-            assert_eq!(unpack(bytes.to_vec(), Limits::default()).unwrap(), bytes);
-        }
-    }
-
-    #[test]
-    fn gzip_is_unpacked_with_all_its_members() {
-        let packed = [gzip(b"a,b\n"), gzip(b""), gzip(b"1,2\n")].concat();
-        assert_eq!(unpack(packed, Limits::default()).unwrap(), b"a,b\n1,2\n");
-    }
-
-    #[test]
-    fn gzip_that_is_cut_off_or_damaged_is_an_error_wherever_it_breaks() {
-        let packed = gzip(b"Sale Date,Sale ID,Item Total\n3/1/2025,7,1.5\n");
-        for length in 2..packed.len() {
-            let error = error(packed[..length].to_vec(), Limits::default());
-            assert!(matches!(error, DecompressError::Damaged(_)), "{length}: {error}");
-        }
-        let mut flipped = packed.clone();
-        flipped[packed.len() - 5] ^= 1;
-        assert!(matches!(error(flipped, Limits::default()), DecompressError::Damaged(_)));
-        let tail = [packed, b"tail".to_vec()].concat();
-        assert!(matches!(error(tail, Limits::default()), DecompressError::Damaged(_)));
-    }
-
-    #[test]
-    fn a_bomb_is_refused_while_it_unpacks() {
-        let bomb = gzip(&vec![b'\n'; 80 << 20]);
-        assert!(bomb.len() < 200_000);
-        assert!(matches!(error(bomb.clone(), Limits::default()), DecompressError::TooLarge(_)));
-        let generous = Limits { ratio: 2_000, ..Limits::default() };
-        assert_eq!(unpack(bomb.clone(), generous).unwrap().len(), 80 << 20);
-        let small = Limits { unpacked_bytes: 1 << 20, ..generous };
-        assert!(matches!(error(bomb, small), DecompressError::TooLarge(_)));
-    }
-
-    #[test]
-    fn what_is_no_csv_is_named() {
-        let workbook = error(b"PK\x03\x04\x14\0".to_vec(), Limits::default());
-        assert!(workbook.to_string().contains("Excel"), "{workbook}");
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! SHA-256 of a whole file, without keeping it.
+//! SHA-256 of what passes by.
 
 use std::io::{self, Read};
 
@@ -7,20 +7,56 @@ use sha2::{Digest as _, Sha256};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// The digest and the count of all bytes that a reader has to give.
-pub(crate) fn of(mut reader: impl Read) -> io::Result<(Digest, u64)> {
-    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; BUFFER_BYTES]);
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok((Digest(hash.finalize().into()), bytes)),
-            Ok(count) => {
-                hash.update(&buffer[..count]);
-                bytes += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+/// A reader that knows the digest and the count of the bytes it gave.
+#[derive(Debug)]
+pub(crate) struct Digesting<R> {
+    reader: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> Digesting<R> {
+    /// Starts at the first byte.
+    pub(crate) fn new(reader: R) -> Self {
+        Self { reader, hash: Sha256::new(), bytes: 0 }
     }
+
+    /// How many bytes passed so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Tells apart what passed so far, and where in it something ends.
+    pub(crate) fn mark(&self, end: u64) -> [u8; 32] {
+        self.hash.clone().chain_update(end.to_be_bytes()).finalize().into()
+    }
+
+    /// The digest of what passed so far.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest(self.hash.clone().finalize().into())
+    }
+}
+
+impl<R: Read> Read for Digesting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = loop {
+            match self.reader.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        self.hash.update(&buffer[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+/// The digest and the count of all bytes that a reader has to give.
+pub(crate) fn of(reader: impl Read) -> io::Result<(Digest, u64)> {
+    let mut digesting = Digesting::new(reader);
+    let mut buffer = vec![0; BUFFER_BYTES];
+    while digesting.read(&mut buffer)? > 0 {}
+    Ok((digesting.digest(), digesting.count()))
 }
 
 #[cfg(test)]

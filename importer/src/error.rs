@@ -8,7 +8,8 @@ use std::io;
 use ledger::{outcome::Reason, postgres::LedgerError};
 
 use crate::{
-    decompress::DecompressError, header::HeaderError, parse::ParseError, source::SourceError,
+    decompress::DecompressError, encoding::EncodingError, header::HeaderError, parse::ParseError,
+    source::SourceError, survey::DateOrderError,
 };
 
 /// A load that did not end in the ledger.
@@ -20,12 +21,18 @@ pub enum LoadError {
     /// The file can't be unpacked.
     #[error(transparent)]
     Decompress(#[from] DecompressError),
+    /// The file is not encoded as it was declared.
+    #[error(transparent)]
+    Encoding(#[from] EncodingError),
     /// The file is not CSV.
     #[error(transparent)]
     Parse(#[from] ParseError),
     /// The file is not a sales file.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// The order of its dates can't be found.
+    #[error(transparent)]
+    DateOrder(#[from] DateOrderError),
     /// More lines can't be sales than the run tolerates.
     #[error(
         "{rejected} of {read} lines can't be sales, and at most {allowed} may be rejected \
@@ -65,9 +72,12 @@ impl LoadError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Source(error) => error.reason(),
-            Self::Decompress(_) | Self::Parse(_) | Self::Header(HeaderError::Empty) => {
-                Reason::InvalidFile
-            }
+            Self::DateOrder(DateOrderError::ReadOnce) => Reason::InvalidArgument,
+            Self::Decompress(_)
+            | Self::Encoding(_)
+            | Self::Parse(_)
+            | Self::DateOrder(_)
+            | Self::Header(HeaderError::Empty) => Reason::InvalidFile,
             Self::Header(_) => Reason::InvalidHeader,
             Self::TooManyRejected { .. } => Reason::TooManyRejected,
             Self::Ledger(error) => error.reason(),
@@ -85,8 +95,10 @@ impl LoadError {
             Self::Ledger(error) => error.is_retryable(),
             Self::SourceChanged | Self::Stopped | Self::Internal(_) => true,
             Self::Decompress(_)
+            | Self::Encoding(_)
             | Self::Parse(_)
             | Self::Header(_)
+            | Self::DateOrder(_)
             | Self::TooManyRejected { .. } => false,
         }
     }

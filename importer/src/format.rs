@@ -1,9 +1,19 @@
-//! How a file is to be read: its delimiter, the order of its dates, the names of its columns.
+//! How a file is to be read: its encoding and delimiter, the order of its dates, the names of its
+//! columns. What is declared comes in by the settings; what is left open is found in the file,
+//! and the format is then that file's *effective* one.
 //!
 //! The effective format's canonical text stands beside the file in the ledger: two runs with the
 //! same text read the same bytes the same way.
 
+mod character;
+mod field;
+
 use std::{collections::BTreeMap, fmt, str::FromStr};
+
+pub use character::{Comment, Delimiter};
+pub use field::{Field, fold, parse_column};
+
+use crate::encoding::Encoding;
 
 /// Goes up when the same format text starts to mean something else, so that content that was
 /// read by the former rules is not taken for the same.
@@ -12,30 +22,21 @@ const RULES: u32 = 1;
 /// How a file is to be read. The default fits the sales report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Format {
-    /// What separates fields.
-    pub delimiter: Delimiter,
+    /// How characters are encoded, where no byte order mark says it.
+    pub encoding: Encoding,
+    /// What separates fields. `None`: what the header shows.
+    pub delimiter: Option<Delimiter>,
+    /// What begins a line that is a comment. `None`: there are no comments.
+    pub comment: Option<Comment>,
+    /// How many lines stand before the header, whatever they hold.
+    pub skip_lines: u32,
     /// In which order numeric dates stand. ISO dates fit always.
     pub date_order: DateOrder,
-    /// Columns that have other names than in the sales report.
-    pub columns: BTreeMap<Field, String>,
+    /// Columns that have other names than in the sales report, each with all its possible names.
+    pub columns: BTreeMap<Field, Vec<String>>,
 }
 
-/// One of our fields that a file's column may fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "the names say it; they are those of `ledger::Sale`")]
-pub enum Field {
-    SaleDate,
-    OrderId,
-    Product,
-    Location,
-    PaymentMethod,
-    Client,
-    Quantity,
-    UnitPrice,
-    Total,
-}
-
-/// In which order the numbers of a date stand: a declaration, never a guess.
+/// In which order the numbers of a date stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DateOrder {
     /// `3/22/2025`
@@ -45,23 +46,30 @@ pub enum DateOrder {
     DayFirst,
     /// `2025/3/22`, `2025.3.22`
     YearFirst,
+    /// Whichever of them the whole file proves; until that is known, only ISO dates fit.
+    Auto,
 }
-
-/// What separates fields: one ASCII character.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delimiter(u8);
 
 /// A setting of the format that is not of its form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
+    /// None of the words.
+    #[error("the encoding {0:?} is not one of utf-8, utf-16le, utf-16be and windows-1252")]
+    Encoding(String),
     /// Not one ASCII character.
     #[error(
         "the delimiter {0:?} is neither one ASCII character such as \",\" or \";\" nor the word \
          tab"
     )]
     Delimiter(String),
-    /// None of the three words.
-    #[error("the date order {0:?} is not one of month-first, day-first and year-first")]
+    /// Not one ASCII character.
+    #[error(
+        "the comment {0:?} is not one ASCII character such as \"#\" with which no line of sales \
+         begins"
+    )]
+    Comment(String),
+    /// None of the words.
+    #[error("the date order {0:?} is not one of month-first, day-first, year-first and auto")]
     DateOrder(String),
     /// Not `FIELD=NAME`, or a field that we do not have.
     #[error(
@@ -72,22 +80,31 @@ pub enum FormatError {
 }
 
 impl Format {
-    /// The column that fills a field, as the settings or the sales report name it.
-    #[must_use]
-    pub fn column(&self, field: Field) -> &str {
-        self.columns.get(&field).map_or_else(|| field.default_column(), String::as_str)
+    /// The names of the columns that may fill a field, by the settings or the sales report.
+    pub fn columns(&self, field: Field) -> impl Iterator<Item = &str> {
+        let named = self.columns.get(&field);
+        let default = named.is_none().then(|| field.default_column());
+        named.into_iter().flatten().map(String::as_str).chain(default)
     }
 
-    /// The effective format as one JSON text, the same for settings that mean the same.
+    /// The format as one JSON text, the same for settings that mean the same.
     #[must_use]
     pub fn canonical(&self) -> String {
         let columns: serde_json::Map<_, _> = Field::ALL
             .into_iter()
-            .map(|field| (field.as_str().to_owned(), fold(self.column(field)).into()))
+            .map(|field| {
+                let mut names: Vec<_> = self.columns(field).map(fold).collect();
+                names.sort();
+                names.dedup();
+                (field.as_str().to_owned(), names.into())
+            })
             .collect();
         let format = serde_json::json!({
             "rules": RULES,
-            "delimiter": char::from(self.delimiter.0).to_string(),
+            "encoding": self.encoding.as_str(),
+            "delimiter": self.delimiter.map(|delimiter| char::from(delimiter.byte())),
+            "comment": self.comment.map(|comment| char::from(comment.byte())),
+            "skipLines": self.skip_lines,
             "dateOrder": self.date_order.as_str(),
             "columns": columns,
         });
@@ -95,65 +112,8 @@ impl Format {
     }
 }
 
-/// A column's name as it is compared: trimmed, without regard to case.
-#[must_use]
-pub fn fold(name: &str) -> String {
-    name.trim().to_lowercase()
-}
-
-impl Field {
-    /// All fields.
-    pub const ALL: [Self; 9] = [
-        Self::SaleDate,
-        Self::OrderId,
-        Self::Product,
-        Self::Location,
-        Self::PaymentMethod,
-        Self::Client,
-        Self::Quantity,
-        Self::UnitPrice,
-        Self::Total,
-    ];
-
-    /// The word of the settings, as in `format.columns` of a SalesImport.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SaleDate => "saleDate",
-            Self::OrderId => "orderId",
-            Self::Product => "product",
-            Self::Location => "location",
-            Self::PaymentMethod => "paymentMethod",
-            Self::Client => "client",
-            Self::Quantity => "quantity",
-            Self::UnitPrice => "unitPrice",
-            Self::Total => "total",
-        }
-    }
-
-    /// Whether a file without this column is no sales file.
-    #[must_use]
-    pub fn is_required(self) -> bool {
-        matches!(self, Self::SaleDate | Self::OrderId | Self::Total)
-    }
-
-    fn default_column(self) -> &'static str {
-        match self {
-            Self::SaleDate => "Sale Date",
-            Self::OrderId => "Sale ID",
-            Self::Product => "Item name",
-            Self::Location => "Location",
-            Self::PaymentMethod => "Payment Method",
-            Self::Client => "Client ID",
-            Self::Quantity => "Quantity",
-            Self::UnitPrice => "Item price (excluding tax)",
-            Self::Total => "Item Total",
-        }
-    }
-}
-
 impl DateOrder {
-    const ALL: [Self; 3] = [Self::MonthFirst, Self::DayFirst, Self::YearFirst];
+    const ALL: [Self; 4] = [Self::MonthFirst, Self::DayFirst, Self::YearFirst, Self::Auto];
 
     /// The word of the command line.
     #[must_use]
@@ -162,43 +122,7 @@ impl DateOrder {
             Self::MonthFirst => "month-first",
             Self::DayFirst => "day-first",
             Self::YearFirst => "year-first",
-        }
-    }
-}
-
-impl Delimiter {
-    /// The character.
-    #[must_use]
-    pub fn byte(self) -> u8 {
-        self.0
-    }
-}
-
-impl Default for Delimiter {
-    fn default() -> Self {
-        Self(b',')
-    }
-}
-
-impl fmt::Display for Delimiter {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            b'\t' => formatter.write_str("tab"),
-            byte => write!(formatter, "{}", char::from(byte)),
-        }
-    }
-}
-
-impl FromStr for Delimiter {
-    type Err = FormatError;
-
-    fn from_str(text: &str) -> Result<Self, FormatError> {
-        match text.as_bytes() {
-            b"tab" | b"\\t" | b"\t" => Ok(Self(b'\t')),
-            [byte @ (b' '..=b'~')] if !byte.is_ascii_alphanumeric() && !b"\".-".contains(byte) => {
-                Ok(Self(*byte))
-            }
-            _ => Err(FormatError::Delimiter(text.into())),
+            Self::Auto => "auto",
         }
     }
 }
@@ -212,7 +136,7 @@ impl fmt::Display for DateOrder {
 impl FromStr for DateOrder {
     type Err = FormatError;
 
-    /// Also `MonthFirst`, `DayFirst` and `YearFirst`, as a SalesImport spells them.
+    /// Also `MonthFirst`, `DayFirst` and so on, as a SalesImport spells them.
     fn from_str(text: &str) -> Result<Self, FormatError> {
         let word = text.replace('-', "");
         Self::ALL
@@ -222,54 +146,51 @@ impl FromStr for DateOrder {
     }
 }
 
-/// One `FIELD=NAME` of the settings.
-pub fn parse_column(text: &str) -> Result<(Field, String), FormatError> {
-    let wrong = || FormatError::Column(text.into());
-    let (word, name) = text.split_once('=').ok_or_else(wrong)?;
-    let field = Field::ALL.into_iter().find(|field| field.as_str() == word).ok_or_else(wrong)?;
-    if name.trim().is_empty() { Err(wrong()) } else { Ok((field, name.trim().into())) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn settings_that_mean_the_same_have_the_same_text() {
-        let named = [(Field::Total, "  item TOTAL".to_owned())];
-        let same = Format { columns: named.into(), ..Format::default() };
-        assert_eq!(same.canonical(), Format::default().canonical());
-
-        let other = [(Field::Total, "Total Paid".to_owned())];
-        let other = Format { columns: other.into(), ..Format::default() };
-        assert_ne!(other.canonical(), Format::default().canonical());
-        let other = Format { date_order: DateOrder::DayFirst, ..Format::default() };
-        assert_ne!(other.canonical(), Format::default().canonical());
+    fn named(names: &[&str]) -> Format {
+        let names = names.iter().map(ToString::to_string).collect();
+        Format { columns: [(Field::Total, names)].into(), ..Format::default() }
     }
 
     #[test]
-    fn delimiters_are_one_character_that_can_not_be_part_of_a_number() {
-        for (text, byte) in [(",", b','), (";", b';'), ("|", b'|'), ("tab", b'\t'), ("\\t", b'\t')]
-        {
-            assert_eq!(text.parse::<Delimiter>().unwrap().byte(), byte);
+    fn settings_that_mean_the_same_have_the_same_text() {
+        assert_eq!(named(&["  item_TOTAL"]).canonical(), Format::default().canonical());
+        let (one, other) = (named(&["Paid", "Item Total"]), named(&["item total", "PAID", "Paid"]));
+        assert_eq!(one.canonical(), other.canonical());
+    }
+
+    #[test]
+    fn settings_that_mean_something_else_have_another_text() {
+        let default = Format::default();
+        let mut texts = vec![
+            default.canonical(),
+            named(&["Paid"]).canonical(),
+            named(&["Paid", "Item Total"]).canonical(),
+            Format { encoding: Encoding::Windows1252, ..default.clone() }.canonical(),
+            Format { skip_lines: 1, ..default.clone() }.canonical(),
+            Format { comment: "#".parse().ok(), ..default.clone() }.canonical(),
+            Format { comment: "%".parse().ok(), ..default.clone() }.canonical(),
+        ];
+        for delimiter in Delimiter::COMMON {
+            texts.push(Format { delimiter: Some(delimiter), ..default.clone() }.canonical());
         }
-        for text in ["", ",,", "\"", "\n", "é", "7", "a", ".", "-"] {
-            assert!(text.parse::<Delimiter>().is_err(), "{text:?}");
+        for date_order in [DateOrder::DayFirst, DateOrder::YearFirst, DateOrder::Auto] {
+            texts.push(Format { date_order, ..default.clone() }.canonical());
         }
+        let all = texts.len();
+        texts.sort();
+        texts.dedup();
+        assert_eq!(texts.len(), all);
     }
 
     #[test]
     fn date_orders_are_read_in_both_spellings() {
         assert_eq!("day-first".parse(), Ok(DateOrder::DayFirst));
         assert_eq!("YearFirst".parse(), Ok(DateOrder::YearFirst));
-        assert!("auto".parse::<DateOrder>().is_err());
-    }
-
-    #[test]
-    fn columns_are_a_field_and_a_name() {
-        assert_eq!(parse_column("total=Paid = all"), Ok((Field::Total, "Paid = all".into())));
-        for text in ["total", "total=", "total= ", "Total=x", "price=x", "=x"] {
-            assert!(parse_column(text).is_err(), "{text}");
-        }
+        assert_eq!("Auto".parse(), Ok(DateOrder::Auto));
+        assert!("day".parse::<DateOrder>().is_err());
     }
 }

@@ -3,9 +3,9 @@
 //! ```text
 //!       a thread that may block                  writers, two of them
 //! ┌──────────────────────────────────┐   ┌─────────────────────────────────┐
-//! │ source ─> decompress ─> cut into │   │ split ─> validate ─> encode ─>  │
-//! │                         pieces,  │──>│ write: a transaction a chunk    │──> compare,
-//! │                         SHA-256  │   └─────────────────────────────────┘    publish ──> Outcome
+//! │ source ─> decompress ─> SHA-256  │   │ split ─> validate ─> encode ─>  │
+//! │ ─> open (decode, find delimiter) │──>│ write: a transaction a chunk    │──> compare,
+//! │ ─> cut into pieces               │   └─────────────────────────────────┘    publish ──> Outcome
 //! └──────────────────────────────────┘
 //! ```
 //!
@@ -13,7 +13,7 @@
 //! Each stage is one module. A run that has ended is looked up before its source is opened, and
 //! chunks that an earlier try has loaded are not loaded again, so a load may be started again
 //! whenever nobody knows how it ended. A file of a size that a live load has is hashed first: what
-//! is there already is not loaded.
+//! is there already is not loaded. One whose dates are to tell their order is read first, too.
 //!
 //! **Memory is bounded, whatever the file.** At most one piece is being cut, one waits, and each
 //! writer has one with what became of it; a piece has 4 MiB, or more where a record is longer,
@@ -21,10 +21,11 @@
 //!
 //! What is bad in a file is the user's to see: a line that can't be a sale is rejected with its
 //! number, column, value and reason; a file that is no sales file is refused with a sentence.
-//! Nothing is guessed: not the order of a date's numbers, not the delimiter, not an encoding.
+//! Nothing is guessed: what the format leaves open is what the file proves, or the file is refused.
 
 pub mod cli;
 pub mod decompress;
+pub mod encoding;
 pub mod error;
 pub mod format;
 pub mod header;
@@ -35,8 +36,10 @@ mod cut;
 mod date;
 mod digest;
 mod failpoint;
+mod opening;
 mod pipeline;
 mod read;
+mod survey;
 mod tally;
 mod validate;
 mod write;

@@ -3,12 +3,14 @@
 //! The rules are those of the `csv` project, byte for byte (a test compares the two): a quote
 //! opens a field at its very beginning only, two of them within are one, what follows the closing
 //! one belongs to the field; LF, CRLF and a lone CR end a record. What that leaves to its caller
-//! is done here: lines are counted, blank lines skipped, a record is bounded, and a quote that is
-//! never closed is an error rather than one long field.
+//! is done here: lines are counted, blank lines and comments skipped, a record is bounded, and a
+//! quote that is never closed is an error rather than one long field. So is one that closes a
+//! field of several lines with text behind it: `"a,1↵2,"b"` would be one field, and the sales
+//! within it lost without a word.
 
-use memchr::{memchr, memchr2_iter, memchr3};
+use memchr::{memchr, memchr2, memchr2_iter, memchr3};
 
-use crate::format::Delimiter;
+use crate::format::{Comment, Format};
 
 /// Longest record, in bytes of the file.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
@@ -18,12 +20,6 @@ pub(crate) const MAX_LINES: u32 = i32::MAX as u32;
 /// A file that is not CSV, from some line on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// An encoding other than UTF-8, by its byte order mark.
-    #[error(
-        "The file is encoded as {0}, not as UTF-8: export it again with the encoding UTF-8 \
-         (spreadsheet programs call it \"CSV UTF-8\")."
-    )]
-    Encoding(&'static str),
     /// A record of more than [`MAX_RECORD_BYTES`].
     #[error(
         "The record that starts on line {line} is longer than 1 MiB: a quote (\") on this line \
@@ -42,6 +38,17 @@ pub enum ParseError {
         /// Where the record starts.
         line: u32,
     },
+    /// A quoted field that leaves a doubt where it ends.
+    #[error(
+        "The record that starts on line {line} has a quoted field of several lines with text \
+         behind its closing quote: a quote (\") on this line is probably never closed, or one \
+         within the field not doubled, and where the record ends can't be known. Correct the file \
+         and load it again."
+    )]
+    DoubtfulQuote {
+        /// Where the record starts.
+        line: u32,
+    },
     /// More lines than can be numbered.
     #[error("The file has more than 2,147,483,647 lines: split it between two days.")]
     TooManyLines,
@@ -55,6 +62,7 @@ pub struct Records<'a> {
     /// The physical line on which the next byte stands.
     line: u32,
     delimiter: u8,
+    comment: Option<u8>,
     fields: Vec<Field>,
     /// Fields that do not stand in the text as they are.
     unquoted: Vec<u8>,
@@ -100,11 +108,19 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Of a text without a byte order mark, whose first byte stands on a physical line.
+    /// Of a text without a byte order mark, whose first byte stands on a physical line, read with
+    /// the delimiter and the comments of a format.
     #[must_use]
-    pub fn new(text: &'a [u8], line: u32, delimiter: Delimiter) -> Self {
-        let delimiter = delimiter.byte();
-        Self { text, position: 0, line, delimiter, fields: Vec::new(), unquoted: Vec::new() }
+    pub fn new(text: &'a [u8], line: u32, format: &Format) -> Self {
+        Self {
+            text,
+            position: 0,
+            line,
+            delimiter: format.delimiter.unwrap_or_default().byte(),
+            comment: format.comment.map(Comment::byte),
+            fields: Vec::new(),
+            unquoted: Vec::new(),
+        }
     }
 
     /// The next record; `None` at the end.
@@ -135,14 +151,24 @@ impl<'a> Records<'a> {
         (self.position, self.line)
     }
 
-    /// Skips line ends between records.
+    /// Whether the text ends here, or the last record goes to its very end.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.position >= self.text.len()
+    }
+
+    /// Skips line ends and comments between records.
     fn skip_line_ends(&mut self) {
-        while let Some(&byte @ (b'\r' | b'\n')) = self.text.get(self.position) {
-            self.position += 1;
-            if byte == b'\r' && self.text.get(self.position) == Some(&b'\n') {
-                self.position += 1;
+        while let Some(&byte) = self.text.get(self.position) {
+            if Some(byte) == self.comment {
+                let rest = &self.text[self.position..];
+                self.position += memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+            } else if matches!(byte, b'\r' | b'\n') {
+                self.position += line_end_length(&self.text[self.position..]);
+                self.line += 1;
+            } else {
+                return;
             }
-            self.line += 1;
         }
     }
 
@@ -173,11 +199,18 @@ impl<'a> Records<'a> {
     /// A field that begins with a quote.
     fn quoted(&mut self, line: u32) -> Result<Field, ParseError> {
         let open = self.position + 1;
-        let close = self.closing_quote(open).ok_or(ParseError::UnclosedQuote { line })?;
+        let Some(close) = self.closing_quote(open) else {
+            self.position = self.text.len();
+            return Err(ParseError::UnclosedQuote { line });
+        };
         let inner = &self.text[open..close];
-        self.line += count_line_ends(inner);
+        let line_ends = count_line_ends(inner);
+        self.line += line_ends;
         self.position = close + 1;
         let tail = self.plain(self.position);
+        if tail.start < tail.end && line_ends > 0 {
+            return Err(ParseError::DoubtfulQuote { line });
+        }
         if tail.start == tail.end && memchr(b'"', inner).is_none() {
             return Ok(Field { start: open, end: close, is_unquoted: false });
         }
@@ -205,6 +238,22 @@ impl<'a> Records<'a> {
     }
 }
 
+/// Of the line end with which a text begins.
+fn line_end_length(text: &[u8]) -> usize {
+    if text.starts_with(b"\r\n") { 2 } else { 1 }
+}
+
+/// What is left of a text behind so many line ends, LF, CRLF or lone CR, as its first byte.
+pub(crate) fn behind_lines(text: &[u8], lines: u32) -> usize {
+    let mut start = 0;
+    for _ in 0..lines {
+        let rest = &text[start..];
+        let Some(end) = memchr2(b'\r', b'\n', rest) else { return text.len() };
+        start += end + line_end_length(&rest[end..]);
+    }
+    start
+}
+
 /// LF, CRLF and lone CR in a text.
 pub(crate) fn count_line_ends(text: &[u8]) -> u32 {
     let counts = |at: usize| text[at] == b'\n' || text.get(at + 1) != Some(&b'\n');
@@ -213,102 +262,4 @@ pub(crate) fn count_line_ends(text: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    type Lines = Vec<(u32, Vec<String>)>;
-
-    fn try_read(text: &[u8]) -> Result<Lines, ParseError> {
-        let mut records = Records::new(text, 1, Delimiter::default());
-        let mut lines = Vec::new();
-        while let Some(record) = records.next_record()? {
-            let field = |index| String::from_utf8_lossy(record.field(index)).into_owned();
-            lines.push((record.line(), (0..record.width()).map(field).collect()));
-        }
-        Ok(lines)
-    }
-
-    fn read(text: &str) -> Lines {
-        try_read(text.as_bytes()).unwrap()
-    }
-
-    fn error(text: &[u8]) -> ParseError {
-        try_read(text).unwrap_err()
-    }
-
-    fn lines(expected: &[(u32, &[&str])]) -> Lines {
-        let owned = |fields: &[&str]| fields.iter().map(ToString::to_string).collect();
-        expected.iter().map(|(line, fields)| (*line, owned(fields))).collect()
-    }
-
-    #[test]
-    fn a_record_has_the_line_on_which_it_starts() {
-        let expected = lines(&[(1, &["a", "b"]), (2, &["1\n2", "x"]), (4, &["3", "y"])]);
-        assert_eq!(read("a,b\n\"1\n2\",x\n3,y\n"), expected);
-        let expected = lines(&[(1, &["a", "b"]), (2, &["1\r\n2", "x"]), (4, &["3", "y"])]);
-        assert_eq!(read("a,b\r\n\"1\r\n2\",x\r\n3,y"), expected);
-        let expected = lines(&[(1, &["a", "b"]), (2, &["1\r2", "x"]), (4, &["3", "y"])]);
-        assert_eq!(read("a,b\r\"1\r2\",x\r3,y\r"), expected);
-    }
-
-    #[test]
-    fn blank_lines_count_as_lines_and_not_as_records() {
-        let expected = lines(&[(3, &["a", "b"]), (6, &["1", "2"]), (7, &["", ""])]);
-        assert_eq!(read("\n\r\na,b\n  \t\n\r1,2\n,\n\n   \n\n"), expected);
-        assert!(read("").is_empty());
-        assert!(read("\r\n\n\r").is_empty());
-    }
-
-    #[test]
-    fn quotes_keep_what_is_within_them() {
-        let expected = lines(&[(1, &["a, b", "say \"hi\"", "", "x"])]);
-        assert_eq!(read("\"a, b\",\"say \"\"hi\"\"\",\"\",x\n"), expected);
-        assert_eq!(read("5\" pipe,2\n3,4\n").len(), 2, "a quote within a field is a character");
-    }
-
-    #[test]
-    fn a_quote_that_is_never_closed_refuses_the_file_at_its_line() {
-        assert_eq!(error(b"a,b\n1,2\n3,\"x\n4,5\n"), ParseError::UnclosedQuote { line: 3 });
-        assert_eq!(error(b"a,b\n1,\""), ParseError::UnclosedQuote { line: 2 });
-        assert_eq!(read("a,\"\"").len(), 1);
-        assert_eq!(read("a,\"b\"").len(), 1);
-    }
-
-    #[test]
-    fn a_record_of_more_than_a_mebibyte_refuses_the_file_at_its_line() {
-        let long = "x".repeat(MAX_RECORD_BYTES - 3);
-        assert_eq!(try_read(format!("a,b\n{long},y\n").as_bytes()).unwrap().len(), 2);
-        let text = format!("a,b\n{long},yyyy\n");
-        assert_eq!(error(text.as_bytes()), ParseError::RecordTooLong { line: 2 });
-        let open = format!("a,b\n1,\"2\n{}", "3,4\n".repeat(MAX_RECORD_BYTES));
-        assert_eq!(error(open.as_bytes()), ParseError::UnclosedQuote { line: 2 });
-        let commas = ",".repeat(MAX_RECORD_BYTES - 1);
-        assert_eq!(try_read(commas.as_bytes()).unwrap()[0].1.len(), commas.len() + 1);
-    }
-
-    proptest! {
-        #[test]
-        fn records_are_those_of_the_csv_crate(text in "([ab ]|,|\"|\r|\n|\"\"|,\"|\",){0,60}") {
-            let expected: Vec<Vec<String>> = csv::ReaderBuilder::new()
-                .has_headers(false)
-                .flexible(true)
-                .from_reader(text.as_bytes())
-                .records()
-                .map(|record| record.unwrap().iter().map(str::to_owned).collect())
-                .filter(|record: &Vec<String>| record.len() > 1 || !record[0].trim().is_empty())
-                .collect();
-            match try_read(text.as_bytes()) {
-                Ok(lines) => {
-                    let records: Vec<_> = lines.iter().map(|(_, record)| record.clone()).collect();
-                    prop_assert_eq!(records, expected);
-                    prop_assert!(lines.windows(2).all(|pair| pair[0].0 < pair[1].0));
-                }
-                Err(error) => {
-                    prop_assert!(matches!(error, ParseError::UnclosedQuote { .. }), "{}", error);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! The stages joined: from a request and a source to an outcome.
 
 use std::{
+    fs::File,
     io::{Read, Seek},
     os::unix::fs::FileExt,
     sync::{Arc, Mutex},
@@ -11,17 +12,21 @@ use ledger::{
     outcome::RunResult,
     postgres::{Begun, Ledger, LedgerError, OpenRun, RunRequest},
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, spawn_blocking},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    decompress::{Limits, decompress, is_compressed},
+    decompress::{Compression, Limits, decompress},
     digest,
     error::LoadError,
     failpoint::hit,
-    format::Format,
-    read::read,
+    format::{DateOrder, Format},
+    read::{End, read},
     source::{Opened, Reader, Source},
+    survey::{DateOrderError, Survey, survey},
     tally::Tally,
     write::{lock, write_all},
 };
@@ -146,28 +151,27 @@ async fn publish(
     cancel: &CancellationToken,
     tally: &Arc<Mutex<Tally>>,
 ) -> Result<Outcome, LoadError> {
-    let mut opened = source.open().await?;
-    if let Opened::File(file) = &mut opened
-        && ledger.may_be_loaded(run, plain_size(file)?).await?
+    let opened = source.open().await?;
+    let Before { format, known } =
+        read_before(ledger, run, request, opened.file()?, cancel).await?;
+    if let Some((digest, bytes)) = &known
+        && let Some(outcome) = ledger.publish_already_loaded(run, digest, *bytes).await?
     {
-        let (digest, bytes) = digest_first(file, request.limits, cancel).await?;
-        if let Some(outcome) = ledger.publish_already_loaded(run, &digest, bytes).await? {
-            return Ok(outcome);
-        }
+        return Ok(outcome);
     }
     let load = ledger.open_load(run).await?;
     let loaded = Arc::new(load.loaded().await?);
     hit("after-open").await;
     let (sender, work) = mpsc::channel(PIECES_AHEAD);
-    let (format, limits, piece_bytes) =
-        (request.format.clone(), request.limits, request.chunk_bytes as usize);
+    let (limits, piece_bytes) = (request.limits, request.chunk_bytes as usize);
     let reader = opened.reader(cancel.clone());
-    let reading =
-        tokio::task::spawn_blocking(move || read(reader, &format, limits, piece_bytes, &sender));
+    let reading = spawn_blocking(move || read(reader, &format, limits, piece_bytes, &sender));
     let written = write_all(&load, &loaded, request, work, tally).await;
     let read = joined(reading).await;
     let mut end = written.and(read);
-    if end.is_ok() && lock(tally).lacks(&loaded) {
+    if let Ok(read) = &end
+        && (lock(tally).lacks(&loaded) || is_another(read, known))
+    {
         end = Err(LoadError::SourceChanged);
     }
     if let Err(LoadError::SourceChanged) = end {
@@ -186,23 +190,55 @@ async fn publish(
     Ok(outcome)
 }
 
-/// How many bytes a file has; `None` where it is compressed, so that nobody knows yet.
-fn plain_size(file: &std::fs::File) -> Result<Option<u64>, LoadError> {
-    let mut first = [0; 16];
-    let count = file.read_at(&mut first, 0)?;
-    Ok(if is_compressed(&first[..count]) { None } else { Some(file.metadata()?.len()) })
+/// What is known before a file is loaded.
+struct Before {
+    format: Format,
+    /// Its digest and how many bytes it has.
+    known: Option<(Digest, u64)>,
 }
 
-/// The digest of a file that can be read twice: what is there already need not be loaded.
-async fn digest_first(
-    file: &mut std::fs::File,
-    limits: Limits,
+/// Reads a file to its end before it is loaded, where that may spare loading it, or where its
+/// dates are to tell their order.
+async fn read_before(
+    ledger: &Ledger,
+    run: &OpenRun,
+    request: &LoadRequest,
+    file: Option<File>,
     cancel: &CancellationToken,
-) -> Result<(Digest, u64), LoadError> {
+) -> Result<Before, LoadError> {
+    let (mut format, limits) = (request.format.clone(), request.limits);
+    let is_open = format.date_order == DateOrder::Auto;
+    let Some(mut file) = file else {
+        let before = Before { format, known: None };
+        return if is_open { Err(DateOrderError::ReadOnce.into()) } else { Ok(before) };
+    };
     let reader = Opened::File(file.try_clone()?).reader(cancel.clone());
-    let digest = joined(tokio::task::spawn_blocking(move || digest_of(reader, limits))).await?;
+    let known = if is_open {
+        let (declared, piece_bytes) = (format.clone(), request.chunk_bytes as usize);
+        let survey = move || survey(reader, &declared, limits, piece_bytes);
+        let Survey { date_order, end } = joined(spawn_blocking(survey)).await?;
+        format.date_order = date_order;
+        Some((end.digest, end.bytes))
+    } else if ledger.may_be_loaded(run, plain_size(&file)?).await? {
+        Some(joined(spawn_blocking(move || digest_of(reader, limits))).await?)
+    } else {
+        None
+    };
     file.rewind()?;
-    Ok(digest)
+    Ok(Before { format, known })
+}
+
+/// How many bytes a file has; `None` where it is compressed, so that nobody knows yet.
+fn plain_size(file: &File) -> Result<Option<u64>, LoadError> {
+    let mut first = [0; 16];
+    let count = file.read_at(&mut first, 0)?;
+    let is_plain = Compression::of(&first[..count]).is_none();
+    Ok(if is_plain { Some(file.metadata()?.len()) } else { None })
+}
+
+/// Whether a file is not the one that was read before.
+fn is_another(end: &End, known: Option<(Digest, u64)>) -> bool {
+    known.is_some_and(|known| known != (end.digest, end.bytes))
 }
 
 fn digest_of(reader: Reader, limits: Limits) -> Result<(Digest, u64), LoadError> {

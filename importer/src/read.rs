@@ -1,6 +1,7 @@
-//! From bytes to sales. One thread reads the file: decompress → digest → cut into pieces of whole
-//! records, into a bounded channel; who stops receiving stops the reading. Pieces are then split
-//! and validated side by side, by whoever takes them.
+//! From bytes to sales. One thread reads the file: decompress → digest → open (decode, find what
+//! the format leaves open) → cut into pieces of whole records, into a bounded channel; who stops
+//! receiving stops the reading. Pieces are then split and validated side by side, by whoever takes
+//! them.
 
 use std::{io::Read, sync::Arc};
 
@@ -10,9 +11,11 @@ use tokio::sync::mpsc::Sender;
 use crate::{
     cut::{Cutter, Piece},
     decompress::{Limits, decompress},
+    digest::Digesting,
     error::LoadError,
     format::Format,
     header::{Columns, HeaderError},
+    opening::open,
     parse::{ParseError, Records},
     validate::validate,
 };
@@ -28,13 +31,30 @@ pub(crate) struct End {
     pub(crate) pieces: u32,
 }
 
+/// How the lines of a file are to be read.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// The effective format.
+    pub(crate) format: Format,
+    /// Where our fields are.
+    pub(crate) columns: Columns,
+}
+
 /// A piece, and how it is to be read.
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) piece: Piece,
-    columns: Arc<Columns>,
+    layout: Arc<Layout>,
     /// Where the lines begin: behind the header.
     start: (usize, u32),
+}
+
+/// A file that is being read.
+pub(crate) struct Reading {
+    cutter: Cutter<Box<dyn Read + Send>>,
+    layout: Arc<Layout>,
+    found_header: bool,
+    pieces: u32,
 }
 
 /// Reads a file to its end. Blocks; what was read before an error is sent before it is returned.
@@ -45,46 +65,83 @@ pub(crate) fn read<R: Read + Send + 'static>(
     piece_bytes: usize,
     work: &Sender<Work>,
 ) -> Result<End, LoadError> {
-    let mut cutter = Cutter::new(decompress(reader, limits)?, format.delimiter, piece_bytes)?;
-    let (mut columns, mut pieces) = (None, 0);
-    while let Some(piece) = cutter.next_piece()? {
-        pieces += 1;
-        let mut records = Records::new(&piece.bytes, piece.line, format.delimiter);
-        if columns.is_none()
-            && let Some(header) = records.next_record()?
-        {
-            columns = Some(Arc::new(Columns::find(&header, format)?));
-        }
-        // Blank lines only, so far: sent too, so that the numbers of pieces have no gap.
-        let columns = columns.clone().unwrap_or_default();
-        let start = records.position();
+    let mut reading = Reading::start(reader, format, limits, piece_bytes)?;
+    while let Some(next) = reading.next_work()? {
         // Nobody receives any more: the other side has ended, and says why.
-        work.blocking_send(Work { piece, columns, start }).map_err(|_| LoadError::Stopped)?;
+        work.blocking_send(next).map_err(|_| LoadError::Stopped)?;
     }
-    columns.ok_or(HeaderError::Empty)?;
-    let (digest, bytes) = cutter.end();
-    Ok(End { digest, bytes, pieces })
+    reading.end()
+}
+
+impl Reading {
+    pub(crate) fn start<R: Read + Send + 'static>(
+        reader: R,
+        format: &Format,
+        limits: Limits,
+        piece_bytes: usize,
+    ) -> Result<Self, LoadError> {
+        let opening = open(Digesting::new(decompress(reader, limits)?), format)?;
+        let layout = Layout { format: opening.format.clone(), columns: Columns::default() };
+        let cutter = Cutter::new(opening, piece_bytes);
+        Ok(Self { cutter, layout: Arc::new(layout), found_header: false, pieces: 0 })
+    }
+
+    /// The next piece; `None` at the end of the file.
+    pub(crate) fn next_work(&mut self) -> Result<Option<Work>, LoadError> {
+        let Some(piece) = self.cutter.next_piece()? else { return Ok(None) };
+        self.pieces += 1;
+        let mut start = (0, piece.line);
+        // Pieces before the header have no lines. They are given out too, so that the numbers of
+        // pieces have no gap.
+        if !self.found_header {
+            let format = self.layout.format.clone();
+            let mut records = Records::new(&piece.bytes, piece.line, &format);
+            if let Some(header) = records.next_record()? {
+                let columns = Columns::find(&header, &format)?;
+                self.layout = Arc::new(Layout { format, columns });
+                self.found_header = true;
+            }
+            start = records.position();
+        }
+        Ok(Some(Work { piece, layout: self.layout.clone(), start }))
+    }
+
+    /// What is known when there is no further piece.
+    pub(crate) fn end(&self) -> Result<End, LoadError> {
+        if !self.found_header {
+            return Err(HeaderError::Empty.into());
+        }
+        let (digest, bytes) = self.cutter.end();
+        Ok(End { digest, bytes, pieces: self.pieces })
+    }
 }
 
 impl Work {
+    /// How the lines are to be read.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The lines of the piece, without the header.
+    pub(crate) fn records(&self) -> Records<'_> {
+        let (start, line) = self.start;
+        let text = self.piece.bytes.get(start..).unwrap_or_default();
+        Records::new(text, line, &self.layout.format)
+    }
+
     /// Splits and validates the lines of the piece, one after the other.
     pub(crate) fn lines(
         &self,
-        format: &Format,
         mut each: impl FnMut(Result<Sale<'_>, Reject>),
     ) -> Result<(), ParseError> {
-        let (start, line) = self.start;
-        let text = self.piece.bytes.get(start..).unwrap_or_default();
-        let mut records = Records::new(text, line, format.delimiter);
+        let Layout { format, columns } = &*self.layout;
+        let mut records = self.records();
         while let Some(record) = records.next_record()? {
-            each(validate(&record, &self.columns, format.date_order));
+            each(validate(&record, columns, format.date_order));
         }
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod traps;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -106,7 +163,7 @@ pub(crate) mod tests {
         let (mut sales, mut rejects, mut parsed) = (Vec::new(), Vec::new(), Ok(()));
         while let Some(work) = receiver.blocking_recv() {
             let text = |text: &str| -> &'static str { text.to_owned().leak() };
-            let result = work.lines(format, |line| match line {
+            let result = work.lines(|line| match line {
                 Ok(sale) => sales.push(Sale {
                     order_id: text(sale.order_id),
                     product: sale.product.map(text),

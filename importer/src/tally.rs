@@ -16,8 +16,8 @@ pub(crate) const MAX_REJECTS: usize = 10_000;
 /// The counts of one piece.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Bytes of the file up to its end.
-    pub(crate) end_byte: u64,
+    /// How many bytes of the file were read when it was cut.
+    pub(crate) bytes_read: u64,
     /// Records read.
     pub(crate) lines_read: u64,
     /// Records that can't be sales.
@@ -59,7 +59,7 @@ impl Counts {
 impl From<&LoadedChunk> for Counts {
     fn from(chunk: &LoadedChunk) -> Self {
         Self {
-            end_byte: chunk.end_byte,
+            bytes_read: chunk.bytes_read,
             lines_read: chunk.lines_read,
             lines_rejected: chunk.lines_rejected,
             by_reason: chunk.reject_counts.clone(),
@@ -139,7 +139,7 @@ impl Tally {
     pub(crate) fn into_refusal(mut self, error: &LoadError) -> Refusal {
         self.keep_first_rejects();
         let days = self.days();
-        let read = self.pieces.values().map(|counts| counts.end_byte).max().unwrap_or_default();
+        let read = self.pieces.values().map(|counts| counts.bytes_read).max().unwrap_or_default();
         Refusal {
             digest: self.end.map(|end| end.digest),
             bytes: self.end.map_or(read, |end| end.bytes),

@@ -96,10 +96,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::{
-        format::{Delimiter, Format},
-        parse::Records,
-    };
+    use crate::{format::Format, parse::Records};
 
     const HEADER: &str = "Sale Date,Client ID,Sale ID,Item name,Location,Notes,\
         Item price (excluding tax),Quantity,Item Total,Payment Method\n";
@@ -107,7 +104,7 @@ mod tests {
     #[allow(clippy::unwrap_in_result, reason = "a header that is known")]
     fn check(line: &[u8]) -> Result<Sale<'static>, Reject> {
         let text = [HEADER.as_bytes(), line].concat().leak();
-        let records = Box::leak(Box::new(Records::new(text, 1, Delimiter::default())));
+        let records = Box::leak(Box::new(Records::new(text, 1, &Format::default())));
         let header = records.next_record().unwrap().unwrap();
         let columns = Columns::find(&header, &Format::default()).unwrap();
         validate(&records.next_record().unwrap().unwrap(), &columns, DateOrder::MonthFirst)

@@ -20,7 +20,6 @@ use tokio::{
 use crate::{
     error::LoadError,
     failpoint::hit,
-    format::Format,
     parse::ParseError,
     pipeline::{LoadRequest, joined},
     read::Work,
@@ -34,7 +33,6 @@ const PROGRESS_LINES: u64 = 1_000_000;
 struct Shared {
     load: Load,
     loaded: Arc<BTreeMap<u32, LoadedChunk>>,
-    format: Format,
     max_rejected: MaxRejected,
     work: tokio::sync::Mutex<Receiver<Work>>,
     tally: Arc<Mutex<Tally>>,
@@ -51,7 +49,6 @@ pub(crate) async fn write_all(
     let shared = Arc::new(Shared {
         load: load.clone(),
         loaded: loaded.clone(),
-        format: request.format.clone(),
         max_rejected: request.max_rejected,
         work: tokio::sync::Mutex::new(work),
         tally: tally.clone(),
@@ -107,15 +104,15 @@ impl Shared {
 
     fn encode(&self, work: &Work, names: &mut Names) -> (Chunk, Counts, Result<(), ParseError>) {
         let mut chunk = self.load.chunk(work.piece.number);
-        chunk.end_byte = work.piece.end_byte;
+        chunk.bytes_read = work.piece.bytes_read;
         chunk.content = work.piece.content;
         // A chunk with more than that is never written.
         let kept = match self.max_rejected {
             MaxRejected::Count(count) => count.saturating_add(MAX_REJECTS as u64),
             MaxRejected::Percent(_) => u64::MAX,
         };
-        let mut counts = Counts { end_byte: work.piece.end_byte, ..Counts::default() };
-        let read = work.lines(&self.format, |line| match line {
+        let mut counts = Counts { bytes_read: work.piece.bytes_read, ..Counts::default() };
+        let read = work.lines(|line| match line {
             Ok(sale) => {
                 counts.sale(sale.sale_date);
                 chunk.add(&sale, names);

@@ -1,5 +1,7 @@
 //! `load`: what was typed, and what it means.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use ledger::{Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run};
 use tokio_util::sync::CancellationToken;
@@ -8,7 +10,8 @@ use super::{DatabaseArgs, failed, hang_up, source::SourceArgs};
 use crate::{
     CHUNK_BYTES, CONNECTIONS, LoadRequest,
     decompress::Limits,
-    format::{DateOrder, Delimiter, Field, Format, parse_column},
+    encoding::Encoding,
+    format::{Comment, DateOrder, Delimiter, Field, Format, parse_column},
 };
 
 /// What to load, from where, and how.
@@ -58,14 +61,27 @@ pub struct LoadArgs {
 
 #[derive(Args, Debug)]
 struct FormatArgs {
-    /// The order of a date's numbers: month-first, day-first or year-first. ISO dates fit always.
+    /// How characters are encoded: utf-8, utf-16le, utf-16be or windows-1252. A byte order mark
+    /// says it as well.
+    #[arg(long, env = "TAKINGS_ENCODING", default_value = "utf-8")]
+    encoding: Encoding,
+    /// The order of a date's numbers: month-first, day-first or year-first, or auto, which reads a
+    /// file twice and takes the order that all its dates prove. ISO dates fit always.
     #[arg(long, env = "TAKINGS_DATE_ORDER", default_value = "month-first")]
     date_order: DateOrder,
-    /// What separates fields: one character, or the word tab.
-    #[arg(long, env = "TAKINGS_DELIMITER", default_value = ",")]
-    delimiter: Delimiter,
+    /// What separates fields: one character, or the word tab. Not given: a comma, a semicolon, a
+    /// tab or a bar, whichever the header shows.
+    #[arg(long, env = "TAKINGS_DELIMITER")]
+    delimiter: Option<Delimiter>,
+    /// A character that makes a line a comment where it is its first, such as #. Not given: there
+    /// are no comments.
+    #[arg(long, env = "TAKINGS_COMMENT")]
+    comment: Option<Comment>,
+    /// How many lines stand before the header, whatever they hold.
+    #[arg(long, env = "TAKINGS_SKIP_LINES", value_name = "LINES", default_value = "0", value_parser = clap::value_parser!(u32).range(..=1_000))]
+    skip_lines: u32,
     /// A column with another name than in the sales report, such as total="Amount Paid". May be
-    /// repeated; in the environment, one a line.
+    /// repeated, also for one field that has several names; in the environment, one a line.
     #[arg(
         long = "column",
         env = "TAKINGS_COLUMNS",
@@ -97,11 +113,7 @@ impl LoadArgs {
             run: self.run,
             dataset: self.dataset.clone(),
             currency: self.currency.clone(),
-            format: Format {
-                delimiter: self.format.delimiter,
-                date_order: self.format.date_order,
-                columns: self.format.columns.iter().cloned().collect(),
-            },
+            format: self.format.format(),
             on_overlap: self.on_overlap,
             max_rejected: self.max_rejected,
             limits: Limits {
@@ -112,6 +124,23 @@ impl LoadArgs {
             connections: self.connections,
             requested_by: self.requested_by.clone(),
             request_id: self.request_id.clone(),
+        }
+    }
+}
+
+impl FormatArgs {
+    fn format(&self) -> Format {
+        let mut columns: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (field, name) in &self.columns {
+            columns.entry(*field).or_default().push(name.clone());
+        }
+        Format {
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+            comment: self.comment,
+            skip_lines: self.skip_lines,
+            date_order: self.date_order,
+            columns,
         }
     }
 }

@@ -15,7 +15,8 @@ const RESUME_PAUSE: Duration = Duration::from_millis(500);
 /// A file, or a URL and what it takes to get there.
 #[derive(Args, Debug)]
 pub(super) struct SourceArgs {
-    /// A file: CSV, plain or gzip. Beneath the root, if there is one.
+    /// A file: CSV, plain or compressed with gzip, zstd, bzip2 or xz. Beneath the root, if there is
+    /// one.
     #[arg(long, env = "TAKINGS_FILE", required_unless_present = "url", conflicts_with = "url")]
     file: Option<PathBuf>,
     /// The folder beneath which the file must lie. Not given: it may lie anywhere.

@@ -1,6 +1,7 @@
 //! An opened source as a blocking reader that ends when the load is cancelled.
 
 use std::{
+    fs::File,
     io::{self, Read},
     time::Duration,
 };
@@ -21,7 +22,7 @@ pub struct Reader {
 }
 
 enum Bytes {
-    File(std::fs::File),
+    File(File),
     Stream {
         reader: Box<dyn AsyncRead + Send + Unpin>,
         read_timeout: Option<Duration>,
@@ -30,6 +31,14 @@ enum Bytes {
 }
 
 impl Opened {
+    /// Another handle of a file that can be read twice.
+    pub(crate) fn file(&self) -> io::Result<Option<File>> {
+        match self {
+            Self::File(file) => Ok(Some(file.try_clone()?)),
+            Self::Stream { .. } => Ok(None),
+        }
+    }
+
     /// A reader; a stream is read on the runtime that this is called on.
     pub(crate) fn reader(self, cancel: CancellationToken) -> Reader {
         let bytes = match self {

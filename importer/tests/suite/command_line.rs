@@ -78,7 +78,7 @@ async fn input_that_can_not_be_loaded_exits_with_2_and_a_missing_database_with_1
 #[tokio::test]
 async fn settings_come_from_the_environment_as_well() {
     let shop = Shop::open().await;
-    let text = "Day;Receipt;Paid\n1.3.2025;7;1.5\nx;7;1.5\n";
+    let text = b"March 2025\nDay:Receipt:Betr\xe4ge\n%x\n1.3.2025:7:1.5\nx:7:1.5\n";
     shop.write("march.csv", text);
     let mut command = shop.program(&["load"]);
     command
@@ -86,9 +86,12 @@ async fn settings_come_from_the_environment_as_well() {
         .env("TAKINGS_FILE", "march.csv")
         .env("TAKINGS_DATASET", "pier")
         .env("TAKINGS_CURRENCY", "EUR")
-        .env("TAKINGS_DELIMITER", ";")
+        .env("TAKINGS_ENCODING", "Windows-1252")
+        .env("TAKINGS_DELIMITER", ":")
+        .env("TAKINGS_COMMENT", "%")
+        .env("TAKINGS_SKIP_LINES", "1")
         .env("TAKINGS_DATE_ORDER", "day-first")
-        .env("TAKINGS_COLUMNS", "saleDate=Day\norderId=Receipt\ntotal=Paid")
+        .env("TAKINGS_COLUMNS", "saleDate=Day\norderId=Receipt\ntotal=Betrag\ntotal=Beträge")
         .env("TAKINGS_MAX_REJECTED", "50%")
         .env("TAKINGS_REQUESTED_BY", "shop/march")
         .env("TAKINGS_RUN", "3");

@@ -24,3 +24,4 @@ mod range_server;
 mod resume;
 mod s3;
 mod totals;
+mod traps;

@@ -7,6 +7,10 @@ const MEBIBYTE: u64 = 1024 * 1024;
 /// The most memory that the program had at once, as it logs itself.
 async fn peak_memory_bytes(shop: &Shop, lines: u64) -> u64 {
     let (path, _) = shop.write_generated("sales.csv", &Shape::of(lines));
+    peak_memory_bytes_of(shop, &path).await
+}
+
+async fn peak_memory_bytes_of(shop: &Shop, path: &std::path::Path) -> u64 {
     let path = path.to_str().unwrap();
     // Small enough that the smaller file has several chunks too.
     let chunks = ["--chunk-bytes", "500000"];
@@ -26,4 +30,20 @@ async fn ten_times_the_lines_take_the_same_memory() {
     eprintln!("{} MiB, then {} MiB", small / MEBIBYTE, large / MEBIBYTE);
     assert!(large < small + 16 * MEBIBYTE, "{small}, then {large} bytes");
     assert!(large < 128 * MEBIBYTE, "{large} bytes");
+}
+
+#[tokio::test]
+async fn a_packed_file_in_another_encoding_takes_hardly_more() {
+    let shop = Shop::open().await;
+    let (path, _) = shop.write_generated("sales.csv", &Shape::of(200_000));
+    let plain = peak_memory_bytes_of(&shop, &path).await;
+    let text = std::fs::read_to_string(&path).unwrap();
+    let utf16: Vec<_> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let marked = [&b"\xff\xfe"[..], &utf16].concat();
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let packed = ruzstd::encoding::compress_to_vec(&marked[..], level);
+    let path = shop.write("sales.csv.zst", packed);
+    let packed = peak_memory_bytes_of(&shop, &path).await;
+    eprintln!("{} MiB, then {} MiB", plain / MEBIBYTE, packed / MEBIBYTE);
+    assert!(packed < plain + 32 * MEBIBYTE, "{plain}, then {packed} bytes");
 }

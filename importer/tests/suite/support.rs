@@ -118,8 +118,8 @@ impl Drop for Shop {
     }
 }
 
-const FIRST_DAY: jiff::civil::Date = jiff::civil::date(1900, 1, 1);
-const LAST_DAY: jiff::civil::Date = jiff::civil::date(2999, 12, 31);
+pub const FIRST_DAY: jiff::civil::Date = jiff::civil::date(1900, 1, 1);
+pub const LAST_DAY: jiff::civil::Date = jiff::civil::date(2999, 12, 31);
 
 pub fn request() -> LoadRequest {
     LoadRequest { requested_by: "tests".into(), ..LoadRequest::new(ImportId::random()) }

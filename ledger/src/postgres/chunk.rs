@@ -21,8 +21,8 @@ const COLUMNS: i16 = 11;
 pub struct Chunk {
     /// Its number in the file, from 0.
     pub number: u32,
-    /// Bytes of the file up to its end.
-    pub end_byte: u64,
+    /// How many bytes of the file were read when it was cut.
+    pub bytes_read: u64,
     /// Tells the file's content up to its end from any other.
     pub content: [u8; 32],
     /// Rejected lines, in their order.
@@ -45,7 +45,7 @@ impl Chunk {
     pub(super) fn new(dataset_id: i32, load_id: i32, key: FingerprintKey, number: u32) -> Self {
         Self {
             number,
-            end_byte: 0,
+            bytes_read: 0,
             content: [0; 32],
             rejects: Vec::new(),
             sales: 0,

@@ -37,7 +37,7 @@ pub struct Load {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedChunk {
     /// Bytes of the file up to its end.
-    pub end_byte: u64,
+    pub bytes_read: u64,
     /// Tells the file's content up to its end from any other.
     pub content: Vec<u8>,
     /// Records read.
@@ -84,7 +84,7 @@ impl Load {
                     row.try_get::<Option<SqlDate>, _>(column).map(|day| day.map(SqlDate::to_jiff))
                 };
                 let chunk = LoadedChunk {
-                    end_byte: count(row.try_get("end_byte")?),
+                    bytes_read: count(row.try_get("bytes_read")?),
                     content: row.try_get("content")?,
                     lines_read: count(row.try_get("lines_read")?),
                     lines_rejected: count(row.try_get("lines_rejected")?),
@@ -198,7 +198,7 @@ impl Load {
             )
             .bind(self.id)
             .bind(number)
-            .bind(signed(chunk.end_byte))
+            .bind(signed(chunk.bytes_read))
             .bind(&chunk.content[..])
             .bind(signed(lines_read))
             .bind(signed(chunk.rejects.len() as u64))

@@ -10,7 +10,7 @@ use ledger::{Currency, Dataset, OnOverlap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{source::Source, status::SalesImportStatus};
+use super::{format::Format, source::Source, status::SalesImportStatus};
 
 /// One sales file to be loaded into the ledger, once: the wish for it, and what became of it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -156,84 +156,6 @@ pub struct DatabaseSecretRef {
     pub key: String,
 }
 
-/// How the file is to be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Format {
-    /// delimiter: the one ASCII character between two fields, such as `;` or a tab. Default `,`.
-    #[schemars(extend("x-kubernetes-validations" = [{
-        "rule": r"self.matches('^[\t !#-,/:-@\\[-`{-~]$')",
-        "message": "The delimiter is one ASCII character such as a comma; not a quote, a point, a dash, a letter or a digit.",
-    }]))]
-    #[schemars(length(min = 1, max = 1))]
-    pub delimiter: String,
-    /// dateOrder: what stands first in a date such as 3/4/2025: `MonthFirst` (default),
-    /// `DayFirst` or `YearFirst`. It is a declaration: a line with a date that does not fit is
-    /// rejected. 2025-03-04 fits always.
-    pub date_order: DateOrder,
-    /// columns: the names of the columns in the file's header, upper and lower case alike. Those
-    /// of the sale date, the order id and the total must be there; the others may be missing.
-    pub columns: Columns,
-}
-
-/// What stands first in a date.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum DateOrder {
-    /// 3/14/2025.
-    #[default]
-    MonthFirst,
-    /// 14/3/2025.
-    DayFirst,
-    /// 2025/3/14.
-    YearFirst,
-}
-
-macro_rules! columns {
-    ($($(#[doc = $doc:literal])+ $field:ident, $name:literal = $header:literal,)+) => {
-        /// The names of the columns in the file's header.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "camelCase", default)]
-        pub struct Columns {
-            $($(#[doc = $doc])+ #[schemars(length(min = 1, max = 256), regex(pattern = r"^[^\n]*\S[^\n]*$"))] pub $field: String,)+
-        }
-
-        impl Columns {
-            /// Each field's name in JSON, and the column's name in the file's header.
-            #[must_use]
-            pub fn named(&self) -> Vec<(&'static str, &str)> {
-                vec![$(($name, self.$field.as_str()),)+]
-            }
-        }
-
-        impl Default for Columns {
-            fn default() -> Self {
-                Self { $($field: $header.into(),)+ }
-            }
-        }
-    };
-}
-
-columns! {
-    /// saleDate: the day of the sale. Default `Sale Date`.
-    sale_date, "saleDate" = "Sale Date",
-    /// orderId: the order, unique within the dataset. Default `Sale ID`.
-    order_id, "orderId" = "Sale ID",
-    /// product: what was sold. Default `Item name`.
-    product, "product" = "Item name",
-    /// location: where. Default `Location`.
-    location, "location" = "Location",
-    /// paymentMethod: how it was paid. Default `Payment Method`.
-    payment_method, "paymentMethod" = "Payment Method",
-    /// client: who bought. Default `Client ID`.
-    client, "client" = "Client ID",
-    /// quantity: how many, negative on a refund. Default `Quantity`.
-    quantity, "quantity" = "Quantity",
-    /// unitPrice: the price of one, tax excluded. Default `Item price (excluding tax)`.
-    unit_price, "unitPrice" = "Item price (excluding tax)",
-    /// total: the revenue of the line, tax included. Default `Item Total`.
-    total, "total" = "Item Total",
-}
-
 impl fmt::Display for Amount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -246,16 +168,6 @@ impl fmt::Display for Amount {
 impl Default for DatabaseSecretRef {
     fn default() -> Self {
         Self { name: "takings-importer".into(), key: "DATABASE_URL".into() }
-    }
-}
-
-impl Default for Format {
-    fn default() -> Self {
-        Self {
-            delimiter: ",".into(),
-            date_order: DateOrder::default(),
-            columns: Columns::default(),
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::crd::{
     SalesImportSpec, Source,
-    sales_import::{Columns, DateOrder},
+    format::{DateOrder, Encoding, Format},
 };
 
 /// `takings-importer load …`
@@ -28,11 +28,9 @@ pub(crate) fn load(
         format!("--currency={}", spec.currency),
         format!("--on-overlap={}", spec.on_overlap),
         format!("--max-rejected={}", spec.max_rejected),
-        format!("--delimiter={}", delimiter(spec)),
-        format!("--date-order={}", date_order(spec.format.date_order)),
         format!("--requested-by={}/{}", identity.namespace, identity.name),
     ];
-    arguments.extend(columns(&spec.format.columns));
+    arguments.extend(format(&spec.format));
     arguments.extend(source(&spec.source, settings));
     arguments
 }
@@ -70,21 +68,29 @@ fn source(source: &Source, settings: &ImporterSettings) -> Vec<String> {
     arguments
 }
 
-/// Only the columns that have other names than in the sales report.
-fn columns(columns: &Columns) -> Vec<String> {
-    let (named, default) = (columns.named(), Columns::default());
-    let others = named.iter().zip(default.named());
-    others
-        .filter(|(column, default)| *column != default)
-        .map(|((field, header), _)| format!("--column={field}={header}"))
-        .collect()
+fn format(format: &Format) -> Vec<String> {
+    let mut arguments = vec![
+        format!("--encoding={}", encoding(format.encoding)),
+        format!("--date-order={}", date_order(format.date_order)),
+    ];
+    // A tab by its name, so that the Job's YAML can be read.
+    let delimiter = format.delimiter.as_deref().map(|one| if one == "\t" { "tab" } else { one });
+    arguments.extend(delimiter.map(|one| format!("--delimiter={one}")));
+    arguments.extend(format.comment.iter().map(|one| format!("--comment={one}")));
+    if format.skip_lines > 0 {
+        arguments.push(format!("--skip-lines={}", format.skip_lines));
+    }
+    let columns = format.named_columns().into_iter();
+    arguments.extend(columns.map(|(field, name)| format!("--column={field}={name}")));
+    arguments
 }
 
-/// A tab by its name, so that the Job's YAML can be read.
-fn delimiter(spec: &SalesImportSpec) -> &str {
-    match spec.format.delimiter.as_str() {
-        "\t" => "tab",
-        other => other,
+fn encoding(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Utf8 => "utf-8",
+        Encoding::Utf16Le => "utf-16le",
+        Encoding::Utf16Be => "utf-16be",
+        Encoding::Windows1252 => "windows-1252",
     }
 }
 
@@ -93,6 +99,7 @@ fn date_order(order: DateOrder) -> &'static str {
         DateOrder::MonthFirst => "month-first",
         DateOrder::DayFirst => "day-first",
         DateOrder::YearFirst => "year-first",
+        DateOrder::Auto => "auto",
     }
 }
 

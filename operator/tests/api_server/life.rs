@@ -34,7 +34,15 @@ async fn a_file_is_loaded_and_the_outcome_told() {
 async fn the_job_is_owned_restricted_and_told_everything() {
     let shop = Shop::open().await;
     let name = format!("march.{}", "x".repeat(100));
-    let format = json!({"delimiter": ";", "columns": {"total": "Total; paid"}});
+    let format = json!({
+        "delimiter": ";",
+        "encoding": "Windows-1252",
+        "comment": "#",
+        "skipLines": 3,
+        "dateOrder": "Auto",
+        "columns": {"total": "Total; paid"},
+        "aliases": {"total": ["Betrag"], "location": ["Shop"]},
+    });
     let import = shop.import(&name, json!({"format": format, "maxRejected": "2%"})).await;
     let job = shop.until_job(&name, 1).await;
     let owner = &job.owner_references()[0];
@@ -54,7 +62,14 @@ async fn the_job_is_owned_restricted_and_told_everything() {
         "--run=1".into(),
         "--max-rejected=2%".into(),
         "--delimiter=;".into(),
+        "--encoding=windows-1252".into(),
+        "--comment=#".into(),
+        "--skip-lines=3".into(),
+        "--date-order=auto".into(),
         "--column=total=Total; paid".into(),
+        "--column=total=Betrag".into(),
+        "--column=location=Location".into(),
+        "--column=location=Shop".into(),
         "--file=/source/march.csv".into(),
         "--root=/source".into(),
         format!("--requested-by={}/{name}", shop.namespace),
