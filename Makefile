@@ -28,7 +28,7 @@ chart: ## Check the chart: helm lint, kubeconform, a real API server
 deny: ## Check licences, sources and versions of all dependencies (needs cargo-deny)
 	$(cargo) deny check
 bench: ## Measure imports and answers, each as a ratio against a peer
-	$(cargo) build --release --bins && cargo run --release --package bench -- import && cargo run --release --package bench -- api
+	$(cargo) run --release --bin bench -- import && cargo run --release --bin bench -- api
 images: ## Build the programs' images and load them into the cluster
 	@$(cargo) xtask images
 tools: ## Build Kubernetes and the other tools into the cache

@@ -42,9 +42,10 @@ BEGIN
     END IF;
     -- Made apart and attached: that does not hold up who reads or loads meanwhile.
     FOREACH v_table IN ARRAY ARRAY['sale', 'superseded'] LOOP
+        -- Lines are only added: VACUUM has nothing to do there before they are many.
         EXECUTE format(
-            'CREATE TABLE takings.%2$s_%1$s (LIKE takings.%2$s INCLUDING ALL EXCLUDING INDEXES,
-                CONSTRAINT of_dataset CHECK (dataset_id = %1$s))', v_dataset_id, v_table);
+            'CREATE TABLE takings.%2$s_%1$s (LIKE takings.%2$s INCLUDING ALL)
+                WITH (autovacuum_vacuum_insert_threshold = 10000000)', v_dataset_id, v_table);
         EXECUTE format(
             'ALTER TABLE takings.%2$s ATTACH PARTITION takings.%2$s_%1$s FOR VALUES IN (%1$s)',
             v_dataset_id, v_table);

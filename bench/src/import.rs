@@ -46,9 +46,10 @@ pub(crate) fn run(lines: u64, rounds: usize) -> Result<()> {
 /// The release build of a program, made now.
 pub(crate) fn release_build(program: &str) -> Result<PathBuf> {
     let mut build = Command::new("cargo");
-    // All of them, as `make bench` has built them: one alone would be built anew, with other
-    // features of what it shares with the others.
-    build.args(["build", "--release", "--locked", "--bins"]);
+    // Both at once and of no package in particular, as this program was built: otherwise what they
+    // share would be built anew with other features.
+    build.args(["build", "--release", "--locked"]);
+    build.args(["--bin", "takings-importer", "--bin", "takings-api"]);
     progress::during(&format!("Build {program}"), || program::show(&mut build))?;
     let here = std::env::current_exe()?;
     let path = here.parent().context("a program without a folder")?.join(program);

@@ -7,10 +7,34 @@ use crate::format::DateOrder;
 /// Years outside are typing errors, not sales.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=2999;
 
+/// The dates of lines, one after the other: mostly that of the line before.
+#[derive(Debug)]
+pub(crate) struct Dates {
+    order: DateOrder,
+    last_text: String,
+    last: Option<Date>,
+}
+
+impl Dates {
+    pub(crate) fn new(order: DateOrder) -> Self {
+        Self { order, last_text: String::new(), last: None }
+    }
+
+    /// The day that a trimmed text names, see [`parse`].
+    pub(crate) fn read(&mut self, text: &str) -> Option<Date> {
+        if text != self.last_text {
+            self.last_text.clear();
+            self.last_text.push_str(text);
+            self.last = parse(text, self.order);
+        }
+        self.last
+    }
+}
+
 /// The day that a trimmed text names, where it fits the declared order or is an ISO date: day
 /// and month in one or two digits, the year in four, the same separator twice, nothing after it.
 #[must_use]
-pub(crate) fn parse(text: &str, order: DateOrder) -> Option<Date> {
+fn parse(text: &str, order: DateOrder) -> Option<Date> {
     let (separator, parts) = split(text)?;
     let is_usual = match order {
         DateOrder::MonthFirst => separator == '/',

@@ -148,6 +148,12 @@ impl Columns {
         self.places[field as usize].map_or(&[], |index| record.field(index))
     }
 
+    /// The same as text; `None` where it is not UTF-8.
+    #[must_use]
+    pub fn text<'a>(&self, record: &Record<'a>, field: Field) -> Option<&'a str> {
+        self.places[field as usize].map_or(Some(""), |index| record.text(index))
+    }
+
     /// What the file calls a field.
     #[must_use]
     pub fn name(&self, field: Field) -> &str {

@@ -36,6 +36,7 @@ mod cut;
 mod date;
 mod digest;
 mod failpoint;
+mod find;
 mod opening;
 mod pipeline;
 mod read;

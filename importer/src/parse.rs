@@ -8,9 +8,12 @@
 //! field of several lines with text behind it: `"a,1↵2,"b"` would be one field, and the sales
 //! within it lost without a word.
 
-use memchr::{memchr, memchr2, memchr2_iter, memchr3};
+use memchr::{memchr, memchr2, memchr2_iter};
 
-use crate::format::{Comment, Format};
+use crate::{
+    find::Finder,
+    format::{Comment, Format},
+};
 
 /// Longest record, in bytes of the file.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
@@ -58,11 +61,15 @@ pub enum ParseError {
 #[derive(Debug)]
 pub struct Records<'a> {
     text: &'a [u8],
+    /// The same, where all of it is UTF-8: then no field need be checked.
+    valid: Option<&'a str>,
+    has_nul: bool,
     position: usize,
     /// The physical line on which the next byte stands.
     line: u32,
     delimiter: u8,
     comment: Option<u8>,
+    field_ends: Finder,
     fields: Vec<Field>,
     /// Fields that do not stand in the text as they are.
     unquoted: Vec<u8>,
@@ -81,6 +88,8 @@ struct Field {
 pub struct Record<'a> {
     line: u32,
     text: &'a [u8],
+    valid: Option<&'a str>,
+    has_nul: bool,
     unquoted: &'a [u8],
     fields: &'a [Field],
 }
@@ -105,6 +114,21 @@ impl<'a> Record<'a> {
         let of = if field.is_unquoted { self.unquoted } else { self.text };
         of.get(field.start..field.end).unwrap_or_default()
     }
+
+    /// Whether a NUL may stand in it: where none is in the text, no field need be searched.
+    #[must_use]
+    pub fn may_have_nul(&self) -> bool {
+        self.has_nul
+    }
+
+    /// The same as text; `None` where it is not UTF-8.
+    #[must_use]
+    pub fn text(&self, index: usize) -> Option<&'a str> {
+        match (self.fields.get(index), self.valid) {
+            (Some(field), Some(text)) if !field.is_unquoted => text.get(field.start..field.end),
+            _ => std::str::from_utf8(self.field(index)).ok(),
+        }
+    }
 }
 
 impl<'a> Records<'a> {
@@ -112,12 +136,16 @@ impl<'a> Records<'a> {
     /// the delimiter and the comments of a format.
     #[must_use]
     pub fn new(text: &'a [u8], line: u32, format: &Format) -> Self {
+        let delimiter = format.delimiter.unwrap_or_default().byte();
         Self {
             text,
+            valid: std::str::from_utf8(text).ok(),
+            has_nul: memchr(0, text).is_some(),
             position: 0,
             line,
-            delimiter: format.delimiter.unwrap_or_default().byte(),
+            delimiter,
             comment: format.comment.map(Comment::byte),
+            field_ends: Finder::new([delimiter, b'\n', b'\r']),
             fields: Vec::new(),
             unquoted: Vec::new(),
         }
@@ -135,14 +163,18 @@ impl<'a> Records<'a> {
             if self.position - start > MAX_RECORD_BYTES {
                 return Err(ParseError::RecordTooLong { line });
             }
-            let record =
-                Record { line, text: self.text, unquoted: &self.unquoted, fields: &self.fields };
             // Nothing but white space is no record of ours, which has several fields.
+            let record = self.record(line);
             if record.width() > 1 || !record.field(0).trim_ascii().is_empty() {
                 break line;
             }
         };
-        Ok(Some(Record { line, text: self.text, unquoted: &self.unquoted, fields: &self.fields }))
+        Ok(Some(self.record(line)))
+    }
+
+    fn record(&self, line: u32) -> Record<'_> {
+        let Self { text, valid, has_nul, unquoted, fields, .. } = self;
+        Record { line, text, valid: *valid, has_nul: *has_nul, unquoted, fields }
     }
 
     /// Where the next record is looked for.
@@ -190,9 +222,7 @@ impl<'a> Records<'a> {
 
     /// A field up to the next delimiter or line end; quotes in it are characters.
     fn plain(&mut self, start: usize) -> Field {
-        let rest = &self.text[self.position..];
-        let length = memchr3(self.delimiter, b'\n', b'\r', rest).unwrap_or(rest.len());
-        self.position += length;
+        self.position = self.field_ends.find(self.text, self.position);
         Field { start, end: self.position, is_unquoted: false }
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::{
     cut::{Cutter, Piece},
+    date::Dates,
     decompress::{Limits, decompress},
     digest::Digesting,
     error::LoadError,
@@ -135,9 +136,9 @@ impl Work {
         mut each: impl FnMut(Result<Sale<'_>, Reject>),
     ) -> Result<(), ParseError> {
         let Layout { format, columns } = &*self.layout;
-        let mut records = self.records();
+        let (mut records, mut dates) = (self.records(), Dates::new(format.date_order));
         while let Some(record) = records.next_record()? {
-            each(validate(&record, columns, format.date_order));
+            each(validate(&record, columns, &mut dates));
         }
         Ok(())
     }

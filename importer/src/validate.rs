@@ -4,12 +4,7 @@
 use jiff::civil::Date;
 use ledger::{Decimal, Reject, RejectReason, Sale, decimal::DecimalError};
 
-use crate::{
-    date,
-    format::{DateOrder, Field},
-    header::Columns,
-    parse::Record,
-};
+use crate::{date::Dates, format::Field, header::Columns, parse::Record};
 
 /// Longest text that a sale holds.
 const MAX_TEXT_BYTES: usize = 4 * 1024;
@@ -24,14 +19,14 @@ type Wrong = (Field, RejectReason);
 pub(crate) fn validate<'a>(
     record: &Record<'a>,
     columns: &Columns,
-    order: DateOrder,
+    dates: &mut Dates,
 ) -> Result<Sale<'a>, Reject> {
     if record.width() != columns.width {
         let value = format!("{} fields, the header has {}", record.width(), columns.width);
         return Err(Reject::new(record.line(), "", &value, RejectReason::WrongFieldCount));
     }
     let fields = Fields { record, columns };
-    fields.sale(order).map_err(|(field, reason)| {
+    fields.sale(dates).map_err(|(field, reason)| {
         let value = String::from_utf8_lossy(columns.value(record, field));
         Reject::new(record.line(), columns.name(field), &value, reason)
     })
@@ -43,10 +38,10 @@ struct Fields<'a, 'r> {
 }
 
 impl<'a> Fields<'a, '_> {
-    fn sale(&self, order: DateOrder) -> Result<Sale<'a>, Wrong> {
+    fn sale(&self, dates: &mut Dates) -> Result<Sale<'a>, Wrong> {
         Ok(Sale {
             line: self.record.line(),
-            sale_date: self.date(order)?,
+            sale_date: self.date(dates)?,
             order_id: self.required(Field::OrderId)?,
             product: self.text(Field::Product)?,
             location: self.text(Field::Location)?,
@@ -58,9 +53,9 @@ impl<'a> Fields<'a, '_> {
         })
     }
 
-    fn date(&self, order: DateOrder) -> Result<Date, Wrong> {
+    fn date(&self, dates: &mut Dates) -> Result<Date, Wrong> {
         let text = self.required(Field::SaleDate)?;
-        date::parse(text, order).ok_or((Field::SaleDate, RejectReason::InvalidDate))
+        dates.read(text).ok_or((Field::SaleDate, RejectReason::InvalidDate))
     }
 
     fn number(&self, field: Field) -> Result<Option<Decimal>, Wrong> {
@@ -78,10 +73,9 @@ impl<'a> Fields<'a, '_> {
     }
 
     fn text(&self, field: Field) -> Result<Option<&'a str>, Wrong> {
-        let bytes = self.columns.value(self.record, field);
-        let text = std::str::from_utf8(bytes).map_err(|_| (field, RejectReason::InvalidUtf8))?;
-        let text = text.trim();
-        if text.contains('\0') {
+        let text = self.columns.text(self.record, field);
+        let text = trim(text.ok_or((field, RejectReason::InvalidUtf8))?);
+        if self.record.may_have_nul() && text.contains('\0') {
             return Err((field, RejectReason::NulCharacter));
         }
         if text.len() > MAX_TEXT_BYTES {
@@ -91,12 +85,23 @@ impl<'a> Fields<'a, '_> {
     }
 }
 
+/// Without white space around it. Most texts have none: that is seen at their ends.
+fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::{format::Format, parse::Records};
+    use crate::{
+        format::{DateOrder, Format},
+        parse::Records,
+    };
 
     const HEADER: &str = "Sale Date,Client ID,Sale ID,Item name,Location,Notes,\
         Item price (excluding tax),Quantity,Item Total,Payment Method\n";
@@ -107,7 +112,11 @@ mod tests {
         let records = Box::leak(Box::new(Records::new(text, 1, &Format::default())));
         let header = records.next_record().unwrap().unwrap();
         let columns = Columns::find(&header, &Format::default()).unwrap();
-        validate(&records.next_record().unwrap().unwrap(), &columns, DateOrder::MonthFirst)
+        validate(
+            &records.next_record().unwrap().unwrap(),
+            &columns,
+            &mut Dates::new(DateOrder::MonthFirst),
+        )
     }
 
     fn rejected(line: &[u8], column: &str, reason: RejectReason) {

@@ -103,7 +103,7 @@ impl Shared {
     }
 
     fn encode(&self, work: &Work, names: &mut Names) -> (Chunk, Counts, Result<(), ParseError>) {
-        let mut chunk = self.load.chunk(work.piece.number);
+        let mut chunk = self.load.chunk(work.piece.number, work.piece.bytes.len());
         chunk.bytes_read = work.piece.bytes_read;
         chunk.content = work.piece.content;
         // A chunk with more than that is never written.

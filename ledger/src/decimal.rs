@@ -59,6 +59,11 @@ impl Decimal {
     /// The digits without trailing zeros, and how many of them stand after the point.
     #[must_use]
     pub(crate) fn digits(self) -> (i128, u8) {
+        // 64-bit division is several times faster, and is enough for all but huge amounts.
+        if let Ok(units) = i64::try_from(self.0) {
+            let (digits, scale) = without_zeros(units);
+            return (digits.into(), scale);
+        }
         let (mut digits, mut scale) = (self.0, 9);
         while scale > 0 && digits % 10 == 0 {
             digits /= 10;
@@ -90,6 +95,38 @@ impl Decimal {
     }
 }
 
+/// A count of 10⁻⁹ without its trailing zeros behind the point, and how many digits that leaves
+/// there. Most amounts have two, so zeros are taken away by fours first.
+pub(crate) fn without_zeros(mut units: i64) -> (i64, u8) {
+    let mut scale = 9;
+    for (zeros, power) in [(4, 10_000), (4, 10_000), (2, 100), (1, 10)] {
+        if scale >= zeros && units % power == 0 {
+            units /= power;
+            scale -= zeros;
+        }
+    }
+    (units, scale)
+}
+
+/// Digits that fit 64 bits: all but huge amounts. `None`: the long way is to be gone.
+fn short(digits: &str) -> Option<i128> {
+    const POWERS: [i64; SCALE + 1] =
+        [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    let (mut value, mut point) = (0_i64, None);
+    for (place, byte) in digits.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(place),
+            _ => return None,
+        }
+    }
+    let decimals = point.map_or(0, |point| digits.len() - point - 1);
+    Some(i128::from(value) * i128::from(*POWERS.get(decimals)?))
+}
+
+/// How many characters [`short`] takes.
+const SHORT: std::ops::RangeInclusive<usize> = 2..=18;
+
 impl FromStr for Decimal {
     type Err = DecimalError;
 
@@ -99,6 +136,12 @@ impl FromStr for Decimal {
             Some(b'+') => (false, &text[1..]),
             _ => (false, text),
         };
+        // A point alone is no number.
+        if SHORT.contains(&digits.len())
+            && let Some(units) = short(digits)
+        {
+            return Ok(Self(if negative { -units } else { units }));
+        }
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         if whole.is_empty() && fraction.is_empty() {
             return Err(DecimalError::NotANumber);
@@ -259,6 +302,27 @@ mod tests {
         fn what_is_printed_reads_back_the_same(units in -LIMIT + 1..LIMIT) {
             let value = Decimal(units);
             prop_assert_eq!(Decimal::parse_amount(&value.to_string()), Ok(value));
+        }
+
+        #[test]
+        fn no_trailing_zero_is_left_behind_the_point(digits in -1_000_000_i64..1_000_000, zeros in 0_u32..10) {
+            let units = digits * 10_i64.pow(zeros);
+            let (short, scale) = without_zeros(units);
+            prop_assert_eq!(short * 10_i64.pow(9 - u32::from(scale)), units);
+            prop_assert!(scale == 0 || short % 10 != 0, "{} {}", short, scale);
+        }
+
+        #[test]
+        fn a_number_is_the_same_the_short_way_and_the_long(text in "[-+]?[0-9]{0,9}[.]?[0-9]{0,9}") {
+            // More digits than the short way takes, with the same value.
+            let zeros = "0".repeat(20);
+            let sign = text.len() - text.trim_start_matches(['-', '+']).len();
+            let long = format!("{}{zeros}{}", &text[..sign], &text[sign..]);
+            if text[sign..].trim_start_matches('.').is_empty() {
+                prop_assert_eq!(text.parse::<Decimal>(), Err(DecimalError::NotANumber));
+            } else {
+                prop_assert_eq!(text.parse::<Decimal>(), long.parse());
+            }
         }
 
         #[test]

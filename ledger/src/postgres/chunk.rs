@@ -39,10 +39,16 @@ pub struct Chunk {
     /// Names that have no number yet: where it goes in the rows.
     pub(super) unnamed: Vec<(NameTable, usize, i32)>,
     last_date: Option<(jiff::civil::Date, i32)>,
+    scratch: Vec<u8>,
 }
 
 impl Chunk {
-    pub(super) fn new(dataset_id: i32, load_id: i32, key: FingerprintKey, number: u32) -> Self {
+    pub(super) fn new(
+        (dataset_id, load_id): (i32, i32),
+        key: FingerprintKey,
+        number: u32,
+        bytes: usize,
+    ) -> Self {
         Self {
             number,
             bytes_read: 0,
@@ -52,11 +58,12 @@ impl Chunk {
             dataset_id,
             load_id,
             key,
-            rows: Rows::default(),
+            rows: Rows::with_capacity(bytes),
             orders: ChunkOrders::default(),
             prices: HashMap::new(),
             unnamed: Vec::new(),
             last_date: None,
+            scratch: Vec::new(),
         }
     }
 
@@ -65,10 +72,8 @@ impl Chunk {
         let day = self.day(sale.sale_date);
         let rows = &mut self.rows;
         rows.row(COLUMNS);
-        rows.integer(self.dataset_id);
-        rows.integer(self.load_id);
-        rows.integer(super::run::line_number(sale.line));
-        rows.integer(day);
+        let line = super::run::line_number(sale.line);
+        rows.integers([self.dataset_id, self.load_id, line, day]);
         let product = self.name(NameTable::Product, sale.product, names);
         self.name(NameTable::Location, sale.location, names);
         self.name(NameTable::PaymentMethod, sale.payment_method, names);
@@ -85,7 +90,8 @@ impl Chunk {
         rows.numeric(sale.line_total);
         self.sales += 1;
         let texts = [sale.product, sale.location, sale.payment_method, sale.client];
-        let fingerprint = self.key.line(texts, sale.quantity, sale.line_total);
+        let scratch = &mut self.scratch;
+        let fingerprint = self.key.line(texts, sale.quantity, sale.line_total, scratch);
         self.orders.add(sale.order_id, day, sale.line_total, fingerprint);
         if let (Some(product), Some(price)) = (product, sale.unit_price) {
             let latest = self.prices.entry(product).or_insert((day, price));

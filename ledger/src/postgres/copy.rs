@@ -3,7 +3,7 @@
 
 use jiff::civil::{Date, date};
 
-use crate::Decimal;
+use crate::{Decimal, decimal::without_zeros};
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
@@ -18,20 +18,31 @@ pub(super) struct Rows(Vec<u8>);
 /// No row yet.
 impl Default for Rows {
     fn default() -> Self {
-        Self(SIGNATURE.to_vec())
+        Self::with_capacity(0)
     }
 }
 
 impl Rows {
+    /// No row yet, and room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        let mut rows = Vec::with_capacity(SIGNATURE.len() + bytes);
+        rows.extend_from_slice(SIGNATURE);
+        Self(rows)
+    }
+
     /// Begins a row of so many columns.
     pub(super) fn row(&mut self, columns: i16) {
         self.0.extend_from_slice(&columns.to_be_bytes());
     }
 
+    /// Some integers, one a column.
+    pub(super) fn integers<const COUNT: usize>(&mut self, values: [i32; COUNT]) {
+        self.0.extend_from_slice(values.map(integer_field).as_flattened());
+    }
+
     /// An integer, or a date as its number.
     pub(super) fn integer(&mut self, value: i32) {
-        self.0.extend_from_slice(&4_i32.to_be_bytes());
-        self.0.extend_from_slice(&value.to_be_bytes());
+        self.0.extend_from_slice(&integer_field(value));
     }
 
     /// Nothing.
@@ -57,10 +68,8 @@ impl Rows {
         let groups = digits.get(first..end).unwrap_or_default();
         let count = i16::try_from(groups.len()).unwrap_or_default();
         let sign = if value < Decimal::ZERO { NEGATIVE } else { 0 };
-        self.0.extend_from_slice(&(8 + 2 * i32::from(count)).to_be_bytes());
-        for part in [count, weight, sign, scale] {
-            self.0.extend_from_slice(&part.to_be_bytes());
-        }
+        let head = [0, 8 + 2 * count, count, weight, sign, scale];
+        self.0.extend_from_slice(head.map(i16::to_be_bytes).as_flattened());
         for group in groups {
             self.0.extend_from_slice(&group.to_be_bytes());
         }
@@ -83,6 +92,12 @@ impl Rows {
         self.0.extend_from_slice(&TRAILER);
         self.0
     }
+}
+
+/// Its length and its bytes.
+fn integer_field(value: i32) -> [u8; 8] {
+    let [a, b, c, d] = value.to_be_bytes();
+    [0, 0, 0, 4, a, b, c, d]
 }
 
 /// A date as PostgreSQL counts it: days since 2000-01-01.
@@ -118,36 +133,35 @@ impl Numeric {
             Ok(units) => (u128::from(units / UNIT), units % UNIT),
             Err(_) => (units / u128::from(UNIT), low(units % u128::from(UNIT))),
         };
-        let mut scale = if fraction == 0 { 0 } else { 9 };
-        let mut shown = fraction;
-        while scale > 0 && shown % 10 == 0 {
-            shown /= 10;
-            scale -= 1;
-        }
+        let (_, scale) = without_zeros(fraction.cast_signed());
         let mut digits = [0; 13];
-        let mut rest = fraction * 1_000;
-        for group in digits[10..].iter_mut().rev() {
-            *group = group_of(rest.into());
-            rest /= 10_000;
+        digits[10] = group_of(fraction / 100_000);
+        digits[11] = group_of(fraction / 10);
+        digits[12] = group_of(fraction * 1_000);
+        let mut first = 10;
+        while whole > 0 && first > 0 {
+            first -= 1;
+            (whole, digits[first]) = match u64::try_from(whole) {
+                Ok(whole) => ((whole / 10_000).into(), group_of(whole)),
+                Err(_) => (whole / 10_000, group_of(low(whole % 10_000))),
+            };
         }
-        for group in digits[..10].iter_mut().rev() {
-            if whole == 0 {
-                break;
-            }
-            *group = group_of(whole);
-            whole /= 10_000;
+        let mut end = 13;
+        while end > first && digits[end - 1] == 0 {
+            end -= 1;
         }
-        let end = digits.iter().rposition(|&group| group != 0).map_or(0, |last| last + 1);
-        let first = digits.iter().position(|&group| group != 0).unwrap_or_default();
+        while first < end && digits[first] == 0 {
+            first += 1;
+        }
         let place = i16::try_from(first).unwrap_or_default();
-        let weight = if end == 0 { 0 } else { WHOLE - 1 - place };
-        Self { digits, first, end, weight, scale }
+        let weight = if end == first { 0 } else { WHOLE - 1 - place };
+        Self { digits, first, end, weight, scale: scale.into() }
     }
 }
 
 const UNIT: u64 = 1_000_000_000;
 
-fn group_of(number: u128) -> i16 {
+fn group_of(number: u64) -> i16 {
     i16::try_from(number % 10_000).unwrap_or_default()
 }
 

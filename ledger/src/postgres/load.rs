@@ -96,10 +96,10 @@ impl Load {
             .collect()
     }
 
-    /// An empty chunk of this load.
+    /// An empty chunk of this load, for about so many bytes of a file.
     #[must_use]
-    pub fn chunk(&self, number: u32) -> Chunk {
-        Chunk::new(self.run.dataset_id, self.id, self.key, number)
+    pub fn chunk(&self, number: u32, bytes: usize) -> Chunk {
+        Chunk::new((self.run.dataset_id, self.id), self.key, number, bytes)
     }
 
     /// Writes one chunk, all or nothing. Where it is there already, nothing is written.

@@ -183,7 +183,7 @@ pub(crate) async fn write(
     let mut names = Names::default();
     let mut pieces = file.sales.chunks(CHUNK_LINES);
     for number in 0..file.totals().chunks {
-        let mut chunk = load.chunk(number);
+        let mut chunk = load.chunk(number, 0);
         for sale in pieces.next().unwrap_or_default() {
             chunk.add(sale, &mut names);
         }
