@@ -130,30 +130,85 @@ BEGIN
 END
 $$;
 
--- Removes what a load has left behind that will never be published. Returns how many loads.
+-- The loads of a dataset that will never be published, of one run or of all (null); locked.
+CREATE FUNCTION takings.debris(p_dataset_id integer, p_imported_file_id bigint)
+RETURNS integer[]
+LANGUAGE sql
+SET search_path = takings, pg_temp
+AS $$
+    SELECT coalesce(array_agg(load_id), '{}') FROM (
+        SELECT load.load_id FROM load JOIN imported_file USING (imported_file_id)
+        WHERE load.dataset_id = p_dataset_id
+            AND imported_file_id = coalesce(p_imported_file_id, imported_file_id)
+            AND (state = 'dropped' OR (state = 'loading' AND status <> 'Running'))
+        FOR UPDATE OF load SKIP LOCKED) loads
+$$;
+
+-- Removes loads with all that is theirs. Returns how many lines. Goes through the whole dataset,
+-- for sale has no index: once for all of them.
+CREATE FUNCTION takings.sweep_loads(p_dataset_id integer, p_loads integer[]) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_lines bigint;
+BEGIN
+    DELETE FROM sale WHERE dataset_id = p_dataset_id AND load_id = ANY (p_loads);
+    GET DIAGNOSTICS v_lines = ROW_COUNT;
+    DELETE FROM superseded WHERE dataset_id = p_dataset_id AND by_load_id = ANY (p_loads);
+    DELETE FROM order_block WHERE load_id = ANY (p_loads);
+    DELETE FROM load_chunk WHERE load_id = ANY (p_loads);
+    DELETE FROM load WHERE load_id = ANY (p_loads);
+    RETURN v_lines;
+END
+$$;
+
+-- Removes what a run has left behind, where the dataset is so small (1 GiB) that nobody waits
+-- long for it. Where it is larger, the loads stay as they are, of no account, until the ledger is
+-- maintained. Returns how many loads.
 CREATE FUNCTION takings.sweep_run(p_imported_file_id bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
 AS $$
 DECLARE
+    v_dataset_id integer;
     v_loads integer[];
-    v_load load;
 BEGIN
-    FOR v_load IN
-        SELECT load.* FROM load JOIN imported_file USING (imported_file_id)
-        WHERE imported_file_id = p_imported_file_id AND may_write(load.dataset_id)
-            AND (state = 'dropped' OR (state = 'loading' AND status <> 'Running'))
-        FOR UPDATE OF load SKIP LOCKED
-    LOOP
-        v_loads := v_loads || v_load.load_id;
-        DELETE FROM sale WHERE dataset_id = v_load.dataset_id AND load_id = v_load.load_id;
-        DELETE FROM superseded
-            WHERE dataset_id = v_load.dataset_id AND by_load_id = v_load.load_id;
-        DELETE FROM order_block WHERE load_id = v_load.load_id;
-        DELETE FROM load_chunk WHERE load_id = v_load.load_id;
-        DELETE FROM load WHERE load_id = v_load.load_id;
-    END LOOP;
-    RETURN coalesce(cardinality(v_loads), 0);
+    SELECT dataset_id INTO v_dataset_id FROM imported_file
+        WHERE imported_file_id = p_imported_file_id AND may_write(dataset_id);
+    IF NOT FOUND OR pg_relation_size(format('takings.sale_%s', v_dataset_id)) > 1 << 30 THEN
+        RETURN 0;
+    END IF;
+    v_loads := debris(v_dataset_id, p_imported_file_id);
+    IF cardinality(v_loads) > 0 THEN
+        PERFORM sweep_loads(v_dataset_id, v_loads);
+    END IF;
+    RETURN cardinality(v_loads);
+END
+$$;
+
+-- For the owner: gives up runs that began before an age and have no end, and removes what runs
+-- have left behind in a dataset. Returns how many runs, loads and lines.
+CREATE FUNCTION takings.maintain(p_dataset_id integer, p_age interval)
+RETURNS TABLE (abandoned_runs bigint, swept_loads bigint, removed_lines bigint)
+LANGUAGE plpgsql
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_loads integer[];
+BEGIN
+    UPDATE imported_file SET status = 'Abandoned', result = 'Abandoned', reason = 'Abandoned',
+            error_message = 'The run had no end for so long that it was given up; nothing of it is in the ledger.',
+            ended_at = now()
+        WHERE dataset_id = p_dataset_id AND status = 'Running' AND started_at < now() - p_age;
+    GET DIAGNOSTICS abandoned_runs = ROW_COUNT;
+    v_loads := debris(p_dataset_id, NULL);
+    swept_loads := cardinality(v_loads);
+    removed_lines := 0;
+    IF swept_loads > 0 THEN
+        removed_lines := sweep_loads(p_dataset_id, v_loads);
+    END IF;
+    RETURN NEXT;
 END
 $$;
 

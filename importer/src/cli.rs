@@ -63,6 +63,8 @@ enum Command {
     Settle(SettleArgs),
     /// Takes what an import has loaded out of the figures again; its record stays.
     Revert(RevertArgs),
+    /// Removes what runs have left behind that ended otherwise. With the owner's URL.
+    Maintain(MaintainArgs),
 }
 
 #[derive(Args, Debug)]
@@ -104,6 +106,13 @@ struct RevertArgs {
     requested_by: String,
 }
 
+#[derive(Args, Debug)]
+struct MaintainArgs {
+    /// A run without an end is given up so many hours after it began.
+    #[arg(long, env = "TAKINGS_ABANDON_AFTER", value_name = "HOURS", default_value = "24")]
+    abandon_after: u32,
+}
+
 impl Cli {
     /// Runs the command. 0: done. 1: a fault, worth a retry. 2: it can't be done as asked.
     pub async fn run(self, cancel: &CancellationToken) -> ExitCode {
@@ -118,6 +127,7 @@ impl Cli {
             Command::Migrate => stopped_by(cancel, migrate(&database)).await,
             Command::Grant(args) => stopped_by(cancel, args.grant(&database)).await,
             Command::Revert(args) => stopped_by(cancel, args.revert(&database)).await,
+            Command::Maintain(args) => stopped_by(cancel, args.maintain(&database)).await,
         };
         match done {
             Ok(document) => report.document(&document),
@@ -174,6 +184,16 @@ impl RevertArgs {
         let reverted = ledger.revert(self.import_id, &self.reason, &self.requested_by).await?;
         hang_up(&ledger).await;
         Ok(serde_json::to_value(reverted)?)
+    }
+}
+
+impl MaintainArgs {
+    async fn maintain(&self, database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
+        let ledger = database.ledger()?;
+        let age = Duration::from_hours(self.abandon_after.into());
+        let maintained = ledger.maintain(age).await?;
+        hang_up(&ledger).await;
+        Ok(serde_json::to_value(maintained)?)
     }
 }
 

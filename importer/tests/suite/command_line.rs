@@ -139,6 +139,9 @@ async fn a_database_is_migrated_granted_settled_and_reverted() {
     let late = [&["load", "--run", "2", "--file", path.to_str().unwrap()], &import[..]].concat();
     assert_eq!(outcome(&run(&shop, &late).await), abandoned, "an abandoned run stays so");
 
+    let maintained = document(&run(&shop, &["maintain", "--abandon-after", "1"]).await);
+    let nothing = serde_json::json!({"abandonedRuns": 0, "sweptLoads": 0, "removedLines": 0});
+    assert_eq!(maintained, nothing);
     let revert = [&["revert", "--reason", "wrong month"], &import[..]].concat();
     let reverted = document(&run(&shop, &revert).await);
     assert_eq!((&reverted["lines"], &reverted["reason"]), (&1.into(), &"wrong month".into()));

@@ -1,4 +1,7 @@
-//! What is done to the ledger on purpose: granting datasets, reverting imports.
+//! What is done to the ledger on purpose: granting datasets, reverting imports, removing what was
+//! left behind.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Row, types::Json};
@@ -8,6 +11,7 @@ use super::{
     compare::{COMPARISONS, Intended},
     figures::SqlFigures,
     marks::Marks,
+    run::signed,
 };
 use crate::{Dataset, Decimal, ImportId, OnOverlap, Run};
 
@@ -49,7 +53,39 @@ pub struct SkippedBy {
     pub requested_by: String,
 }
 
+/// What was removed that no run will ever publish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Maintained {
+    /// Runs without an end that were given up.
+    pub abandoned_runs: i64,
+    /// Loads that were removed.
+    pub swept_loads: i64,
+    /// Lines that went with them.
+    pub removed_lines: i64,
+}
+
 impl Ledger {
+    /// Gives up runs that began before an age and have no end, and removes what runs have left
+    /// behind, a dataset in a transaction. For the owner.
+    pub async fn maintain(&self, age: Duration) -> Result<Maintained, LedgerError> {
+        let datasets: Vec<i32> = sqlx::query_scalar("SELECT dataset_id FROM takings.dataset")
+            .fetch_all(&self.pool)
+            .await?;
+        let mut sum = Maintained::default();
+        for dataset_id in datasets {
+            let row = sqlx::query("SELECT * FROM takings.maintain($1, $2 * interval '1 second')")
+                .bind(dataset_id)
+                .bind(signed(age.as_secs()))
+                .fetch_one(&self.pool)
+                .await?;
+            sum.abandoned_runs += row.try_get::<i64, _>("abandoned_runs")?;
+            sum.swept_loads += row.try_get::<i64, _>("swept_loads")?;
+            sum.removed_lines += row.try_get::<i64, _>("removed_lines")?;
+        }
+        Ok(sum)
+    }
+
     /// Takes what an import has live out of the figures; its record stays. Repeated, it returns
     /// the same.
     pub async fn revert(
