@@ -4,6 +4,7 @@
 //! container's termination message, log lines go to standard error.
 
 mod load;
+mod rejects;
 mod report;
 mod rescue;
 mod source;
@@ -15,13 +16,14 @@ use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
 use ledger::{
     Currency, Dataset, ImportId, Outcome, Run,
     outcome::RunResult,
-    postgres::{DatabaseUrl, Ledger, LedgerError, PoolSettings},
+    postgres::{DatabaseUrl, Ledger, LedgerError, PoolSettings, Verified},
 };
 use tokio_util::sync::CancellationToken;
 
 pub use load::LoadArgs;
 pub use rescue::argument_error;
 
+use rejects::RejectsArgs;
 use report::Report;
 
 use crate::CONNECTIONS;
@@ -63,8 +65,13 @@ enum Command {
     Settle(SettleArgs),
     /// Takes what an import has loaded out of the figures again; its record stays.
     Revert(RevertArgs),
+    /// Prints an import's rejected lines as CSV. With any URL that may read them.
+    Rejects(RejectsArgs),
     /// Removes what runs have left behind that ended otherwise. With the owner's URL.
     Maintain(MaintainArgs),
+    /// Recomputes all that is published from the lines themselves, and tells what disagrees. With
+    /// the owner's URL.
+    Verify,
 }
 
 #[derive(Args, Debug)]
@@ -114,7 +121,8 @@ struct MaintainArgs {
 }
 
 impl Cli {
-    /// Runs the command. 0: done. 1: a fault, worth a retry. 2: it can't be done as asked.
+    /// Runs the command. 0: done. 1: a fault, worth a retry. 2: it can't be done as asked, or what
+    /// was verified disagrees.
     pub async fn run(self, cancel: &CancellationToken) -> ExitCode {
         let Self { database, report, command, .. } = self;
         let done = match command {
@@ -127,6 +135,18 @@ impl Cli {
             Command::Migrate => stopped_by(cancel, migrate(&database)).await,
             Command::Grant(args) => stopped_by(cancel, args.grant(&database)).await,
             Command::Revert(args) => stopped_by(cancel, args.revert(&database)).await,
+            Command::Rejects(args) => {
+                return match stopped_by(cancel, args.print(&database)).await {
+                    Ok(found) => ExitCode::from(if found { 0 } else { 2 }),
+                    Err(error) => report.error(&error),
+                };
+            }
+            Command::Verify => {
+                return match stopped_by(cancel, verify(&database)).await {
+                    Ok(verified) => report.verified(&verified),
+                    Err(error) => report.error(&error),
+                };
+            }
             Command::Maintain(args) => stopped_by(cancel, args.maintain(&database)).await,
         };
         match done {
@@ -161,6 +181,14 @@ async fn hang_up(ledger: &Ledger) {
 async fn migrate(database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
     let applied = Ledger::migrate(&database.url()?).await?;
     Ok(serde_json::json!({ "migrationsApplied": applied }))
+}
+
+async fn verify(database: &DatabaseArgs) -> anyhow::Result<Vec<Verified>> {
+    let ledger = database.ledger()?;
+    ledger.check_schema().await?;
+    let verified = ledger.verify().await?;
+    hang_up(&ledger).await;
+    Ok(verified)
 }
 
 impl GrantArgs {

@@ -19,6 +19,7 @@ mod names;
 mod publish;
 mod read;
 mod run;
+mod verify;
 
 pub use chunk::Chunk;
 pub use connect::{DatabaseUrl, PoolSettings};
@@ -30,6 +31,7 @@ pub use read::{
     DailyRevenue, ImportFilter, ImportedFile, ListedReject, Page, RevenueFigures, Version,
 };
 pub use run::{Begun, OpenRun, Refusal, RunRequest, Totals};
+pub use verify::Verified;
 
 /// The tables of Takings in one PostgreSQL database.
 #[derive(Clone, Debug)]

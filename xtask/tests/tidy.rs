@@ -140,6 +140,21 @@ fn every_file_says_what_it_is_for() {
 }
 
 #[test]
+fn the_page_on_the_ledger_lists_every_invariant_in_its_own_words() {
+    let (page, verify) = ("docs/ledger.md", "ledger/src/postgres/verify.rs");
+    let [page, verify] =
+        [page, verify].map(|path| std::fs::read_to_string(root().join(path)).unwrap());
+    let invariants = files("ledger/invariants", ".sql");
+    assert!(!invariants.is_empty());
+    for (path, query) in invariants {
+        let sentence = query.lines().next().unwrap().trim_start_matches("-- ");
+        assert!(page.contains(&format!("(../{path}) | {sentence} |")), "{path}: {sentence}");
+        let file = path.trim_start_matches("ledger/");
+        assert!(verify.contains(file), "{path} is not verified");
+    }
+}
+
+#[test]
 fn no_file_is_two_of_something() {
     for (path, text) in files(".", ".rs") {
         let lines = text.lines().count();

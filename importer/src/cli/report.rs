@@ -7,7 +7,10 @@ use std::{
 };
 
 use clap::Args;
-use ledger::{Outcome, postgres::LedgerError};
+use ledger::{
+    Outcome,
+    postgres::{LedgerError, Verified},
+};
 
 /// Where the kubelet looks for a container's last words.
 const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -41,6 +44,18 @@ impl Report {
     pub(super) fn document(&self, document: &serde_json::Value) -> ExitCode {
         self.write(&document.to_string());
         ExitCode::SUCCESS
+    }
+
+    /// What holds in the ledger, and what does not: then nobody should rely on its figures.
+    pub(super) fn verified(&self, verified: &[Verified]) -> ExitCode {
+        let broken: Vec<_> = verified.iter().filter(|one| one.violations > 0).collect();
+        for Verified { name, invariant, violations, examples } in &broken {
+            tracing::error!(name, violations, ?examples, "This does not hold: {invariant}");
+        }
+        self.write(
+            &serde_json::json!({ "holds": broken.is_empty(), "invariants": verified }).to_string(),
+        );
+        ExitCode::from(if broken.is_empty() { 0 } else { 2 })
     }
 
     /// For commands that are no run: the sentence, and whether a retry may help.

@@ -142,6 +142,8 @@ async fn a_database_is_migrated_granted_settled_and_reverted() {
     let maintained = document(&run(&shop, &["maintain", "--abandon-after", "1"]).await);
     let nothing = serde_json::json!({"abandonedRuns": 0, "sweptLoads": 0, "removedLines": 0});
     assert_eq!(maintained, nothing);
+    let verified = document(&run(&shop, &["verify"]).await);
+    assert_eq!(verified["holds"], true, "{verified}");
     let revert = [&["revert", "--reason", "wrong month"], &import[..]].concat();
     let reverted = document(&run(&shop, &revert).await);
     assert_eq!((&reverted["lines"], &reverted["reason"]), (&1.into(), &"wrong month".into()));
@@ -150,4 +152,36 @@ async fn a_database_is_migrated_granted_settled_and_reverted() {
         run(&shop, &["revert", "--reason", "x", "--import-id", &ImportId::random().to_string()])
             .await;
     assert_eq!(nothing.status.code(), Some(2), "{nothing:?}");
+}
+
+#[tokio::test]
+async fn figures_that_disagree_with_the_lines_are_told_by_verify() {
+    let shop = Shop::open().await;
+    let path = shop.write("march.csv", FILE);
+    run(&shop, &["load", "--file", path.to_str().unwrap()]).await;
+    shop.sql("UPDATE takings.daily_revenue SET revenue = revenue + 0.001");
+    let verified = run(&shop, &["verify"]).await;
+    assert_eq!(verified.status.code(), Some(2), "{verified:?}");
+    let document: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(document["holds"], false);
+    assert_eq!(document["invariants"][0]["violations"], 1, "{document}");
+}
+
+#[tokio::test]
+async fn rejected_lines_come_as_csv_without_formulas() {
+    let shop = Shop::open().await;
+    let text = "Sale Date,Sale ID,Item Total\n3/1/2025,7,=1+1\n\"3/1\n2025\",8,1\n3/1/2025,9,1\n";
+    let path = shop.write("march.csv", text);
+    let id = ImportId::random().to_string();
+    let load = ["load", "--import-id", &id, "--max-rejected", "2", "--file"];
+    run(&shop, &[&load[..], &[path.to_str().unwrap()]].concat()).await;
+    let rejects = run(&shop, &["rejects", "--import-id", &id]).await;
+    assert_eq!(rejects.status.code(), Some(0), "{rejects:?}");
+    assert_eq!(
+        String::from_utf8(rejects.stdout).unwrap(),
+        "line,column,value,reason\n2,Item Total,'=1+1,InvalidNumber\n\
+         3,Sale Date,\"3/1\n2025\",InvalidDate\n"
+    );
+    let unknown = run(&shop, &["rejects", "--import-id", &ImportId::random().to_string()]).await;
+    assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
 }

@@ -7,3 +7,4 @@ mod model;
 mod promises;
 mod roles;
 mod support;
+mod verify;

@@ -164,6 +164,8 @@ fn any_history_of_imports_gives_the_figures_of_the_model() {
                 take(&test, &mut model, step).await;
                 compare(&test, &model).await;
             }
+            let verified = test.ledger.verify().await.unwrap();
+            assert!(verified.iter().all(|one| one.violations == 0), "{verified:#?}");
         });
         Ok(())
     });
