@@ -106,7 +106,7 @@ CREATE TABLE takings.load_chunk (
     load_id integer NOT NULL REFERENCES takings.load,
     chunk integer NOT NULL,
     bytes_read bigint NOT NULL,
-    -- SHA-256 of the file up to its end: the same content or another. Of chunk -1: the comparison.
+    -- Tells what was loaded from anything else, see ADR 2. Of chunk -1: the comparison.
     content bytea NOT NULL,
     lines_read bigint NOT NULL,
     lines_rejected bigint NOT NULL,

@@ -1,6 +1,7 @@
 -- A run from its beginning to an end that put nothing into the ledger. Ends are final.
 
--- The run's row, made where it is new. The caller looks at its status: only Running goes on.
+-- The run's row, made where it is new. The caller looks at its status: only Running goes on, and
+-- has then the settings of the latest try.
 CREATE FUNCTION takings.begin_run(
     p_import_id uuid, p_run integer, p_dataset text, p_currency text, p_filename text,
     p_source text, p_format text, p_on_overlap text, p_max_rejected text,
@@ -24,7 +25,11 @@ BEGIN
             on_overlap, max_rejected, requested_by, request_id)
         VALUES (v_dataset_id, p_import_id, p_run, p_currency, p_filename, p_source, p_format,
             p_on_overlap, p_max_rejected, p_requested_by, p_request_id)
-        ON CONFLICT DO NOTHING;
+        ON CONFLICT (import_id, dataset_id, run) DO UPDATE SET
+            currency = excluded.currency, filename = excluded.filename, source = excluded.source,
+            format = excluded.format, on_overlap = excluded.on_overlap,
+            max_rejected = excluded.max_rejected
+        WHERE imported_file.status = 'Running';
     RETURN QUERY SELECT imported_file_id, dataset_id, status FROM imported_file
         WHERE import_id = p_import_id AND dataset_id = v_dataset_id AND run = p_run;
 END

@@ -232,7 +232,8 @@ $$;
 CREATE FUNCTION takings.publish_load(
     p_load_id integer, p_chunks integer, p_digest bytea, p_bytes bigint, p_lines_skipped bigint,
     p_version bigint, p_comparison bytea, p_across takings.figures,
-    p_earlier integer[], p_skipped bigint[], p_replaced bigint[]
+    p_earlier integer[], p_skipped bigint[], p_replaced bigint[],
+    p_lines_read bigint, p_lines_rejected bigint
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
@@ -262,6 +263,14 @@ BEGIN
             WHERE load_id = p_load_id AND chunk BETWEEN 0 AND p_chunks - 1)
         OR EXISTS (SELECT FROM load_chunk WHERE load_id = p_load_id AND chunk >= p_chunks) THEN
         RAISE EXCEPTION 'Not every part of the file is loaded.';
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM (
+            SELECT coalesce(sum(lines_read), 0) AS lines_read,
+                coalesce(sum(lines_rejected), 0) AS lines_rejected
+            FROM load_chunk WHERE load_id = p_load_id) loaded
+        WHERE lines_read = p_lines_read AND lines_rejected = p_lines_rejected) THEN
+        RAISE EXCEPTION 'The parts of the file that are loaded are not those that were read.';
     END IF;
     UPDATE imported_file SET
         status = 'Published', result = 'Published', reason = 'Published', load_id = p_load_id,

@@ -27,7 +27,8 @@ pub(crate) struct Piece {
     pub(crate) line: u32,
     /// How many bytes of the file were read when it was cut: all of its own, and some behind them.
     pub(crate) bytes_read: u64,
-    /// SHA-256 of those bytes and of the place where the piece ends.
+    /// SHA-256 of those bytes, of where the piece begins and ends, and of how it is read: equal
+    /// where an earlier try has made the very same of it.
     pub(crate) content: [u8; 32],
 }
 
@@ -35,6 +36,8 @@ pub(crate) struct Piece {
 pub(crate) struct Cutter<R> {
     text: Text<Digesting<R>>,
     quoting: Quoting,
+    /// The effective format, as text.
+    format: String,
     piece_bytes: usize,
     /// Where the last piece ends.
     end: u64,
@@ -56,10 +59,10 @@ impl<R: Read> Cutter<R> {
     /// Starts. Pieces have about so many bytes, and more where a record is longer.
     pub(crate) fn new(opening: Opening<Digesting<R>>, piece_bytes: usize) -> Self {
         let Opening { text, line, format } = opening;
-        let quoting = Quoting::of(&format);
         Self {
             text,
-            quoting,
+            quoting: Quoting::of(&format),
+            format: format.canonical(),
             piece_bytes,
             end: 0,
             line,
@@ -91,6 +94,7 @@ impl<R: Read> Cutter<R> {
         rest.extend_from_slice(&self.buffer[end..]);
         self.buffer.truncate(end);
         let bytes = std::mem::replace(&mut self.buffer, rest);
+        let start = self.end;
         self.end += bytes.len() as u64;
         let (number, line) = (self.number, self.line);
         self.number += 1;
@@ -99,7 +103,8 @@ impl<R: Read> Cutter<R> {
             return Err(ParseError::TooManyLines.into());
         }
         let read = self.text.get_ref();
-        let (bytes_read, content) = (read.count(), read.mark(self.end));
+        let part = format!("{start} {} {line} {}", self.end, self.format);
+        let (bytes_read, content) = (read.count(), read.mark(part.as_bytes()));
         Ok(Some(Piece { number, bytes, line, bytes_read, content }))
     }
 
@@ -178,6 +183,7 @@ mod tests {
     use super::*;
     use crate::{
         encoding::{Decoded, Encoding},
+        format::DateOrder,
         parse::Records,
     };
 
@@ -215,14 +221,21 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_other_bytes_or_another_end_have_other_marks() {
-        let first = |text: &str, piece_bytes| {
-            cutter(text.as_bytes(), piece_bytes).unwrap().next_piece().unwrap().unwrap().content
+    fn pieces_of_other_bytes_or_other_ends_or_read_otherwise_have_other_marks() {
+        let marks = |text: &str, piece_bytes, date_order| {
+            let text = Digesting::new(text.as_bytes());
+            let text = Text::new(Vec::new(), Decoded::new(text, Encoding::Utf8).unwrap());
+            let format = Format { date_order, ..format() };
+            let mut cutter = Cutter::new(Opening { text, line: 1, format }, piece_bytes);
+            std::iter::from_fn(|| cutter.next_piece().unwrap().map(|piece| piece.content))
+                .collect::<Vec<_>>()
         };
-        let text = "a,b\nc,d\ne";
-        assert_eq!(first(text, 9), first(text, 9));
-        assert_ne!(first(text, 9), first(text, 10), "the last line is part of it");
-        assert_ne!(first(text, 9), first("a,b\nc,D\ne", 9));
+        let (text, order) = ("a,b\nc,d\ne", DateOrder::MonthFirst);
+        assert_eq!(marks(text, 9, order), marks(text, 9, order));
+        assert_ne!(marks(text, 9, order)[0], marks(text, 10, order)[0], "another end");
+        assert_ne!(marks(text, 6, order).last(), marks(text, 8, order).last(), "another start");
+        assert_ne!(marks(text, 9, order)[0], marks("a,b\nc,D\ne", 9, order)[0], "other bytes");
+        assert_ne!(marks(text, 9, order)[0], marks(text, 9, DateOrder::DayFirst)[0]);
     }
 
     #[test]

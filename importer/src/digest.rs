@@ -26,9 +26,9 @@ impl<R: Read> Digesting<R> {
         self.bytes
     }
 
-    /// Tells apart what passed so far, and where in it something ends.
-    pub(crate) fn mark(&self, end: u64) -> [u8; 32] {
-        self.hash.clone().chain_update(end.to_be_bytes()).finalize().into()
+    /// Tells apart what passed so far together with what is known of a part of it.
+    pub(crate) fn mark(&self, part: &[u8]) -> [u8; 32] {
+        self.hash.clone().chain_update(part).finalize().into()
     }
 
     /// The digest of what passed so far.

@@ -49,10 +49,10 @@ pub enum LoadError {
     /// The ledger can't be reached or does not take it.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// Part of the file was loaded by an earlier try, and is another now.
+    /// Part of the file was loaded by an earlier try, and is another now, or read in another way.
     #[error(
-        "The file has changed since an earlier try of this run; what that had loaded is given up. \
-         Started again, the run loads the file as it is now."
+        "The file, or how it is to be read, has changed since an earlier try of this run; what that \
+         had loaded is given up. Started again, the run loads the file as it is now."
     )]
     SourceChanged,
     /// A signal or a shutdown.

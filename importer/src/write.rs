@@ -97,7 +97,9 @@ impl Shared {
                 names = Names::default();
                 continue;
             }
-            self.load.write(chunk, &mut names).await?;
+            if !self.load.write(chunk, &mut names).await? {
+                return Err(LoadError::SourceChanged);
+            }
             hit("after-chunk").await;
         }
     }

@@ -156,6 +156,35 @@ mod failpoints {
     }
 
     #[tokio::test]
+    async fn started_again_with_other_settings_nothing_is_read_in_two_ways() {
+        let shop = Shop::open().await;
+        let lines = (0..20_000).map(|n| format!("3/4/2025,{n},1.5\n")).collect::<String>();
+        let path = shop.write("sales.csv", format!("Sale Date,Sale ID,Item Total\n{lines}"));
+        let settings = [["TAKINGS_CHUNK_BYTES", "70000"], ["TAKINGS_DATE_ORDER", "day-first"]];
+        for ([name, value], day) in settings.into_iter().zip(["2025-03-04", "2025-04-03"]) {
+            let import = ImportId::random().to_string();
+            let load = || {
+                let file = path.to_str().unwrap();
+                let mut load = shop.program(&["load", "--file", file, "--import-id", &import]);
+                load.env("TAKINGS_CHUNK_BYTES", "100000").env("TAKINGS_DATASET", value);
+                load
+            };
+            load().env("TAKINGS_FAILPOINT", "after-chunk").output().await.unwrap();
+            // What the first try had loaded is given up, and the next one begins anew.
+            let changed = outcome(&load().env(name, value).output().await.unwrap());
+            assert_ended(&changed, RunResult::Fault, Reason::SourceChanged);
+            let again = outcome(&load().env(name, value).output().await.unwrap());
+            assert_eq!(again.result, RunResult::Published, "{}", again.message);
+            let found = shop.sql(&format!(
+                "SELECT string_agg(sale_date || ' ' || line_count || ' ' || revenue, ',')
+                 FROM takings.daily_revenue JOIN takings.dataset USING (dataset_id)
+                 WHERE name = '{value}'"
+            ));
+            assert_eq!(found, format!("{day} 20000 30000"));
+        }
+    }
+
+    #[tokio::test]
     async fn settle_tells_what_a_killed_importer_could_not() {
         let shop = Shop::open().await;
         let mut all = Expected::default();

@@ -102,13 +102,17 @@ impl Load {
         Chunk::new((self.run.dataset_id, self.id), self.key, number, bytes)
     }
 
-    /// Writes one chunk, all or nothing. Where it is there already, nothing is written.
-    pub async fn write(&self, mut chunk: Chunk, names: &mut Names) -> Result<(), LedgerError> {
+    /// Writes one chunk, all or nothing. Where another importer of the same run was quicker,
+    /// nothing is written; false where what it wrote is something else.
+    pub async fn write(&self, mut chunk: Chunk, names: &mut Names) -> Result<bool, LedgerError> {
         self.number_names(&mut chunk, names).await?;
+        let (number, content) = (chunk.number, chunk.content);
         match self.write_numbered(chunk).await {
-            // Another importer of the same run was quicker.
-            Err(error) if error.is_unique_violation() => Ok(()),
-            result => result,
+            Err(error) if error.is_unique_violation() => {
+                let loaded = self.loaded().await?;
+                Ok(loaded.get(&number).is_some_and(|there| there.content == content))
+            }
+            result => result.map(|()| true),
         }
     }
 

@@ -35,7 +35,7 @@ impl Load {
             }
             Err(error) => self.ledger.end_after(&self.run, error, Some(Refusal::of(totals))).await,
         };
-        self.ledger.sweep(&self.run).await;
+        self.ledger.sweep(self.run.imported_file_id).await;
         ended
     }
 
@@ -81,7 +81,7 @@ impl Load {
         SqlFigures::new(&across)
             .query(
                 "SELECT takings.publish_load(
-                    $8, $9, $10, $11, $12, $13, $14, {figures}, $15, $16, $17)",
+                    $8, $9, $10, $11, $12, $13, $14, {figures}, $15, $16, $17, $18, $19)",
             )
             .bind(self.id)
             .bind(i32::try_from(totals.chunks).unwrap_or(i32::MAX))
@@ -93,6 +93,8 @@ impl Load {
             .bind(overlaps.keys().copied().collect::<Vec<_>>())
             .bind(overlaps.values().map(|counts| counts.0).collect::<Vec<_>>())
             .bind(overlaps.values().map(|counts| counts.1).collect::<Vec<_>>())
+            .bind(signed(totals.lines_read))
+            .bind(signed(totals.lines_rejected))
             .execute(&self.ledger.pool)
             .await?;
         Ok(())
@@ -160,7 +162,10 @@ impl Ledger {
         }
         for _ in 0..COMPARISONS {
             match self.publish_same(run, digest, bytes).await {
-                Ok(true) => return self.outcome(run.imported_file_id).await.map(Some),
+                Ok(true) => {
+                    self.sweep(run.imported_file_id).await;
+                    return self.outcome(run.imported_file_id).await.map(Some);
+                }
                 Ok(false) => return Ok(None),
                 Err(LedgerError::LoadsChanged) => {}
                 Err(error) => return self.end_after(run, error, None).await.map(Some),
@@ -211,13 +216,13 @@ impl Ledger {
     }
 
     /// Removes what an ended run has left behind. What fails here is done by the next one.
-    pub(super) async fn sweep(&self, run: &OpenRun) {
+    pub(super) async fn sweep(&self, imported_file_id: i64) {
         let swept = sqlx::query("SELECT takings.sweep_run($1)")
-            .bind(run.imported_file_id)
+            .bind(imported_file_id)
             .execute(&self.pool)
             .await;
         if let Err(error) = swept {
-            tracing::warn!(import_id = %run.request.import_id, "left for later: {error}");
+            tracing::warn!(imported_file_id, "left for later: {error}");
         }
     }
 }

@@ -180,7 +180,7 @@ impl Ledger {
     pub async fn refuse(&self, run: &OpenRun, refusal: Refusal) -> Result<Outcome, LedgerError> {
         match self.refuse_run(run, &refusal).await {
             Ok(()) | Err(LedgerError::Ended) => {
-                self.sweep(run).await;
+                self.sweep(run.imported_file_id).await;
                 self.outcome(run.imported_file_id).await
             }
             Err(error) => Err(error),
@@ -201,6 +201,7 @@ impl Ledger {
             .bind(dataset.as_str())
             .fetch_one(&self.pool)
             .await?;
+        self.sweep(imported_file_id).await;
         self.outcome(imported_file_id).await
     }
 

@@ -64,7 +64,7 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         format!("COPY takings.{superseded} FROM STDIN"),
         format!("INSERT INTO takings.{superseded} VALUES (1, 1, 1, now(), 'x')"),
         format!("SELECT takings.open_load({row})"),
-        format!("SELECT takings.publish_load({loading}, 1, {digest}, 0, 0, 0, '', null, '{{}}', '{{}}', '{{}}')"),
+        format!("SELECT takings.publish_load({loading}, 1, {digest}, 0, 0, 0, '', null, '{{}}', '{{}}', '{{}}', 0, 0)"),
         format!("SELECT takings.publish_already_loaded({row}, {digest}, 0, 0, null)"),
         format!("SELECT takings.name_ids({loading}, 'product', '{{x}}')"),
         format!("SELECT takings.add_chunk({loading}, 9, 0, '', 0, 0, '{{}}', null, null, null, '{{}}')"),

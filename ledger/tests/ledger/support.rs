@@ -190,7 +190,7 @@ pub(crate) async fn write(
         if number == 0 {
             chunk.rejects.clone_from(&file.rejects);
         }
-        load.write(chunk, &mut names).await?;
+        assert!(load.write(chunk, &mut names).await?);
     }
     Ok(load)
 }
