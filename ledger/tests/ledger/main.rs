@@ -1,6 +1,7 @@
 //! The ledger on a real PostgreSQL: what it promises, who may do what, its schema.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly, its helpers too")]
 
+mod chunks;
 mod maintain;
 mod migrations;
 mod model;

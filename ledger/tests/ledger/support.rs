@@ -126,7 +126,7 @@ impl File {
         self.request.import_id
     }
 
-    fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         Totals {
             digest: self.digest(),
             bytes: 0,

@@ -1,0 +1,62 @@
+//! Chunks of tries that meet: what one has written is taken for another's only where it is the same.
+
+use ledger::{
+    OnOverlap,
+    postgres::{Load, Names},
+};
+
+use crate::support::*;
+
+/// Writes chunk 0 with one line; says whether what is there is that.
+async fn write_one(load: &Load, content: u8) -> bool {
+    let mut names = Names::default();
+    let mut chunk = load.chunk(0, 0);
+    chunk.content = [content; 32];
+    chunk.add(&sale(2, day(1), "a", "1"), &mut names);
+    load.write(chunk, &mut names).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_chunk_that_another_importer_wrote_counts_only_where_it_is_the_same() {
+    let test = TestLedger::new().await;
+    let run = open(&test.ledger, &File::new(&[])).await;
+    let one = test.ledger.open_load(&run).await.unwrap();
+    let other = test.ledger.open_load(&run).await.unwrap();
+    assert!(write_one(&one, 1).await);
+    assert!(write_one(&other, 1).await, "the same, a moment later");
+    assert!(!write_one(&other, 2).await, "another file, or read otherwise");
+    assert_eq!(test.sql("SELECT count(*) FROM takings.sale"), "1");
+}
+
+#[tokio::test]
+async fn a_load_whose_chunks_are_not_what_was_read_is_not_published() {
+    let test = TestLedger::new().await;
+    for (lines_read, lines_rejected) in [(3, 0), (1, 0), (2, 1)] {
+        let file = File::new(&[(1, "a", "1"), (1, "b", "2")]);
+        let run = open(&test.ledger, &file).await;
+        let load = write(&test.ledger, &run, &file).await.unwrap();
+        let mut totals = file.totals();
+        (totals.lines_read, totals.lines_rejected) = (lines_read, lines_rejected);
+        let error = load.publish(totals).await.unwrap_err();
+        assert!(error.to_string().contains("not those that were read"), "{error}");
+        assert_eq!(test.figures(1, 31).await.1, 0);
+        let request = &file.request;
+        test.ledger.settle(request.import_id, request.run, &request.dataset).await.unwrap();
+        let left =
+            "SELECT (SELECT count(*) FROM takings.sale), (SELECT count(*) FROM takings.load)";
+        assert_eq!(test.sql(left), "0|0", "what a settled run left behind is swept");
+    }
+}
+
+#[tokio::test]
+async fn a_run_has_the_settings_of_its_latest_try_until_it_has_ended() {
+    let test = TestLedger::new().await;
+    let file = File::new(&[(1, "a", "1")]).currency("EUR");
+    open(&test.ledger, &file).await;
+    let file = file.currency("SGD").on_overlap(OnOverlap::Skip);
+    let settings = "SELECT currency, on_overlap FROM takings.imported_file";
+    let outcome = test.load(&file).await;
+    assert_eq!(test.sql(settings), "SGD|skip");
+    let again = test.load(&file.clone().currency("USD")).await;
+    assert_eq!((again, test.sql(settings)), (outcome, "SGD|skip".to_owned()));
+}
