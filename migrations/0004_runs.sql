@@ -14,6 +14,7 @@ DECLARE
     v_dataset_id integer := writable_dataset(p_dataset);
     v_newest integer;
 BEGIN
+    PERFORM commit_without_waiting();
     SELECT max(run) INTO v_newest FROM imported_file
         WHERE import_id = p_import_id AND dataset_id = v_dataset_id;
     IF p_run < v_newest AND NOT EXISTS (SELECT FROM imported_file WHERE import_id = p_import_id
@@ -65,8 +66,21 @@ BEGIN
     SELECT * INTO v_run FROM imported_file WHERE imported_file_id = p_imported_file_id
         FOR NO KEY UPDATE;
     PERFORM check_running(v_run);
+    -- How a run ended is told at once: it is on disk by then, and all that was written before it.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
     RETURN v_run;
 END
+$$;
+
+-- Until a run has an end, its COMMITs need not wait for the disk: what a crash of the server takes
+-- away of it, always the last of it, the next try does again.
+CREATE FUNCTION takings.commit_without_waiting() RETURNS void
+LANGUAGE sql
+SET search_path = takings, pg_temp
+AS $$
+    SELECT set_config('synchronous_commit', 'off', true)
 $$;
 
 -- The run while it has no end, kept from ending until the transaction does.
@@ -79,6 +93,7 @@ DECLARE
 BEGIN
     SELECT * INTO v_run FROM imported_file WHERE imported_file_id = p_imported_file_id FOR SHARE;
     PERFORM check_running(v_run);
+    PERFORM commit_without_waiting();
     RETURN v_run;
 END
 $$;

@@ -109,23 +109,30 @@ pub(crate) fn without_zeros(mut units: i64) -> (i64, u8) {
 }
 
 /// Digits that fit 64 bits: all but huge amounts. `None`: the long way is to be gone.
-fn short(digits: &str) -> Option<i128> {
-    const POWERS: [i64; SCALE + 1] =
+fn short(digits: &[u8]) -> Option<i128> {
+    const POWERS: [u64; SCALE + 1] =
         [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
-    let (mut value, mut point) = (0_i64, None);
-    for (place, byte) in digits.bytes().enumerate() {
-        match byte {
-            b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
-            b'.' if point.is_none() => point = Some(place),
-            _ => return None,
+    let (mut value, mut points, mut decimals) = (0_u64, 0, 0);
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            value = value * 10 + u64::from(digit);
+            decimals += points;
+        } else if byte == b'.' && points == 0 {
+            points = 1;
+        } else {
+            return None;
         }
     }
-    let decimals = point.map_or(0, |point| digits.len() - point - 1);
-    Some(i128::from(value) * i128::from(*POWERS.get(decimals)?))
+    // A point alone is no number.
+    if digits.len() == points {
+        return None;
+    }
+    Some((u128::from(value) * u128::from(*POWERS.get(decimals)?)).cast_signed())
 }
 
 /// How many characters [`short`] takes.
-const SHORT: std::ops::RangeInclusive<usize> = 2..=18;
+const SHORT: std::ops::RangeInclusive<usize> = 1..=18;
 
 impl FromStr for Decimal {
     type Err = DecimalError;
@@ -136,9 +143,8 @@ impl FromStr for Decimal {
             Some(b'+') => (false, &text[1..]),
             _ => (false, text),
         };
-        // A point alone is no number.
         if SHORT.contains(&digits.len())
-            && let Some(units) = short(digits)
+            && let Some(units) = short(digits.as_bytes())
         {
             return Ok(Self(if negative { -units } else { units }));
         }

@@ -24,7 +24,9 @@ impl ChunkOrders {
     /// Adds one line.
     pub fn add(&mut self, order_id: &str, day: i32, total: Decimal, fingerprint: Fingerprint) {
         let id = order_id.as_bytes();
+        let head = key::head(id);
         if let Some(last) = self.entries.last_mut()
+            && last.head == head
             && last.order_day.day == day
             && self.ids[last.start..last.end] == *id
         {
@@ -34,7 +36,7 @@ impl ChunkOrders {
         let start = self.ids.len();
         self.ids.extend_from_slice(id);
         self.entries.push(Entry {
-            head: key::head(id),
+            head,
             fingerprint,
             order_day: OrderDay { day, lines: 1, revenue: total },
             start,
@@ -59,7 +61,7 @@ impl ChunkOrders {
             same
         });
         let (mut writer, mut figures) = (BlockWriter::default(), Figures::default());
-        for order in self.entries.chunk_by(|a, b| id(a) == id(b)) {
+        for order in self.entries.chunk_by(|a, b| a.head == b.head && id(a) == id(b)) {
             figures.add(order.iter().map(|entry| &entry.order_day));
             let days = order.iter().map(|entry| (entry.order_day, entry.fingerprint));
             writer.add(id(&order[0]), days);

@@ -1,19 +1,19 @@
 //! Fingerprints: whether two order-days have the same lines.
 //!
-//! A line's fingerprint is a keyed 128-bit hash (SipHash-2-4) of what makes lines equal; that of
+//! A line's fingerprint is a keyed 128-bit hash (SipHash-1-3) of what makes lines equal; that of
 //! an order-day is the sum of its lines', so that neither their order nor where a chunk ends
 //! matters and two equal lines are not one. The key is the dataset's own and secret, so that no
 //! file can be made whose lines seem to be others.
 
 use std::hash::Hasher as _;
 
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::Decimal;
 
 /// What a dataset's fingerprints are keyed with.
 #[derive(Clone, Copy)]
-pub struct FingerprintKey(SipHasher24);
+pub struct FingerprintKey(SipHasher13);
 
 /// Equal where the lines are equal, as a multiset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ impl FingerprintKey {
     /// Of 16 secret bytes.
     #[must_use]
     pub fn new(key: &[u8; 16]) -> Self {
-        Self(SipHasher24::new_with_key(key))
+        Self(SipHasher13::new_with_key(key))
     }
 
     /// Of one line: its product, location, payment method, client, quantity and total. (Date and

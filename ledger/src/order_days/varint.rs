@@ -1,7 +1,17 @@
 //! Numbers in as few bytes as they need: seven bits a byte, the last byte below 128 (LEB128).
 
 /// Appends a number.
-pub(super) fn put(out: &mut Vec<u8>, mut value: u128) {
+pub(super) fn put(out: &mut Vec<u8>, value: u128) {
+    // 64 bits are enough for nearly all, and several times faster.
+    let Ok(mut short) = u64::try_from(value) else { return put_long(out, value) };
+    while short >= 0x80 {
+        out.push(short.to_le_bytes()[0] | 0x80);
+        short >>= 7;
+    }
+    out.push(short.to_le_bytes()[0]);
+}
+
+fn put_long(out: &mut Vec<u8>, mut value: u128) {
     loop {
         let low = value.to_le_bytes()[0];
         value >>= 7;

@@ -14,7 +14,7 @@ use crate::{
     order_days::{ChunkOrders, FingerprintKey},
 };
 
-const COLUMNS: i16 = 11;
+const COLUMNS: i16 = 10;
 
 /// One chunk, filled line by line.
 #[derive(Debug)]
@@ -29,7 +29,6 @@ pub struct Chunk {
     pub rejects: Vec<Reject>,
     /// Lines that are sales.
     pub sales: u64,
-    pub(super) dataset_id: i32,
     pub(super) load_id: i32,
     pub(super) key: FingerprintKey,
     pub(super) rows: Rows,
@@ -43,19 +42,13 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    pub(super) fn new(
-        (dataset_id, load_id): (i32, i32),
-        key: FingerprintKey,
-        number: u32,
-        bytes: usize,
-    ) -> Self {
+    pub(super) fn new(load_id: i32, key: FingerprintKey, number: u32, bytes: usize) -> Self {
         Self {
             number,
             bytes_read: 0,
             content: [0; 32],
             rejects: Vec::new(),
             sales: 0,
-            dataset_id,
             load_id,
             key,
             rows: Rows::with_capacity(bytes),
@@ -70,10 +63,8 @@ impl Chunk {
     /// Adds a line that is a sale.
     pub fn add(&mut self, sale: &Sale<'_>, names: &mut Names) {
         let day = self.day(sale.sale_date);
-        let rows = &mut self.rows;
-        rows.row(COLUMNS);
         let line = super::run::line_number(sale.line);
-        rows.integers([self.dataset_id, self.load_id, line, day]);
+        self.rows.row(COLUMNS, [self.load_id, line, day]);
         let product = self.name(NameTable::Product, sale.product, names);
         self.name(NameTable::Location, sale.location, names);
         self.name(NameTable::PaymentMethod, sale.payment_method, names);

@@ -3,7 +3,7 @@
 
 use jiff::civil::{Date, date};
 
-use crate::{Decimal, decimal::without_zeros};
+use crate::Decimal;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
@@ -30,14 +30,10 @@ impl Rows {
         Self(rows)
     }
 
-    /// Begins a row of so many columns.
-    pub(super) fn row(&mut self, columns: i16) {
+    /// Begins a row of so many columns, of which the first are integers, or dates as their numbers.
+    pub(super) fn row<const COUNT: usize>(&mut self, columns: i16, integers: [i32; COUNT]) {
         self.0.extend_from_slice(&columns.to_be_bytes());
-    }
-
-    /// Some integers, one a column.
-    pub(super) fn integers<const COUNT: usize>(&mut self, values: [i32; COUNT]) {
-        self.0.extend_from_slice(values.map(integer_field).as_flattened());
+        self.0.extend_from_slice(integers.map(integer_field).as_flattened());
     }
 
     /// An integer, or a date as its number.
@@ -68,11 +64,13 @@ impl Rows {
         let groups = digits.get(first..end).unwrap_or_default();
         let count = i16::try_from(groups.len()).unwrap_or_default();
         let sign = if value < Decimal::ZERO { NEGATIVE } else { 0 };
+        // All that could come, in one piece, and as much of it as does.
+        let mut bytes = [[0; 2]; 6 + GROUPS];
         let head = [0, 8 + 2 * count, count, weight, sign, scale];
-        self.0.extend_from_slice(head.map(i16::to_be_bytes).as_flattened());
-        for group in groups {
-            self.0.extend_from_slice(&group.to_be_bytes());
+        for (bytes, value) in bytes.iter_mut().zip(head.iter().chain(groups)) {
+            *bytes = value.to_be_bytes();
         }
+        self.0.extend_from_slice(bytes[..6 + groups.len()].as_flattened());
     }
 
     /// Where the next byte comes.
@@ -112,7 +110,7 @@ pub(super) fn date_of(day: i32) -> Option<Date> {
 
 /// A number as PostgreSQL sends it: groups of four digits without zero groups around them.
 struct Numeric {
-    digits: [i16; 13],
+    digits: [i16; GROUPS],
     first: usize,
     end: usize,
     /// The power of 10⁴ of the first group.
@@ -123,6 +121,7 @@ struct Numeric {
 
 /// Groups before the point; three are behind it.
 const WHOLE: i16 = 10;
+const GROUPS: usize = 13;
 const NEGATIVE: i16 = 0x4000;
 
 impl Numeric {
@@ -133,11 +132,10 @@ impl Numeric {
             Ok(units) => (u128::from(units / UNIT), units % UNIT),
             Err(_) => (units / u128::from(UNIT), low(units % u128::from(UNIT))),
         };
-        let (_, scale) = without_zeros(fraction.cast_signed());
-        let mut digits = [0; 13];
-        digits[10] = group_of(fraction / 100_000);
-        digits[11] = group_of(fraction / 10);
-        digits[12] = group_of(fraction * 1_000);
+        let behind = [fraction / 100_000, fraction / 10, fraction * 1_000].map(group_of);
+        let scale = scale_of(behind);
+        let mut digits = [0; GROUPS];
+        digits[10..].copy_from_slice(&behind);
         let mut first = 10;
         while whole > 0 && first > 0 {
             first -= 1;
@@ -146,7 +144,7 @@ impl Numeric {
                 Err(_) => (whole / 10_000, group_of(low(whole % 10_000))),
             };
         }
-        let mut end = 13;
+        let mut end = GROUPS;
         while end > first && digits[end - 1] == 0 {
             end -= 1;
         }
@@ -155,11 +153,27 @@ impl Numeric {
         }
         let place = i16::try_from(first).unwrap_or_default();
         let weight = if end == first { 0 } else { WHOLE - 1 - place };
-        Self { digits, first, end, weight, scale: scale.into() }
+        Self { digits, first, end, weight, scale }
     }
 }
 
 const UNIT: u64 = 1_000_000_000;
+
+/// How many digits behind the point are not but zeros at the end.
+fn scale_of(behind: [i16; 3]) -> i16 {
+    let (before, last) = match behind {
+        [first, 0, 0] => (0, first),
+        [_, second, 0] => (4, second),
+        [_, _, third] => (8, third),
+    };
+    match last {
+        0 => before,
+        last if last % 10 != 0 => before + 4,
+        last if last % 100 != 0 => before + 3,
+        last if last % 1_000 != 0 => before + 2,
+        _ => before + 1,
+    }
+}
 
 fn group_of(number: u64) -> i16 {
     i16::try_from(number % 10_000).unwrap_or_default()

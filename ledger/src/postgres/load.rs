@@ -99,7 +99,7 @@ impl Load {
     /// An empty chunk of this load, for about so many bytes of a file.
     #[must_use]
     pub fn chunk(&self, number: u32, bytes: usize) -> Chunk {
-        Chunk::new((self.run.dataset_id, self.id), self.key, number, bytes)
+        Chunk::new(self.id, self.key, number, bytes)
     }
 
     /// Writes one chunk, all or nothing. Where another importer of the same run was quicker,
@@ -165,7 +165,7 @@ impl Load {
         let mut transaction = self.ledger.pool.begin().await?;
         if chunk.sales > 0 {
             let statement = format!(
-                "COPY takings.sale_{} (dataset_id, load_id, line, sale_date, product_id, \
+                "COPY takings.sale_{} (load_id, line, sale_date, product_id, \
                  location_id, payment_method_id, order_id, client, quantity, line_total) \
                  FROM STDIN (FORMAT binary)",
                 self.run.dataset_id

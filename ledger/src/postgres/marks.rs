@@ -60,11 +60,8 @@ impl<'a> Marks<'a> {
         }
         for superseded in meeting.superseded.drain(..) {
             let Some(of) = loads.get(superseded.load) else { continue };
-            self.rows.row(5);
-            self.rows.integer(load.run.dataset_id);
-            self.rows.integer(of.load_id);
-            self.rows.integer(load.id);
-            self.rows.integer(superseded.day);
+            let integers = [load.run.dataset_id, of.load_id, load.id, superseded.day];
+            self.rows.row(5, integers);
             self.rows.bytes(&superseded.order.id());
             self.row_count += 1;
         }

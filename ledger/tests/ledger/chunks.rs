@@ -60,3 +60,30 @@ async fn a_run_has_the_settings_of_its_latest_try_until_it_has_ended() {
     let again = test.load(&file.clone().currency("USD")).await;
     assert_eq!((again, test.sql(settings)), (outcome, "SGD|skip".to_owned()));
 }
+
+/// What a transaction of these statements waits for at its end.
+fn commit_waits(test: &TestLedger, statements: &str) -> String {
+    let sql = format!("BEGIN; {statements}; SHOW synchronous_commit; ROLLBACK");
+    test.sql(&sql).lines().rev().find(|line| ["on", "off"].contains(line)).unwrap().into()
+}
+
+#[tokio::test]
+async fn only_the_end_of_a_run_waits_for_the_disk_whatever_the_server_does() {
+    let test = TestLedger::new().await;
+    let file = File::new(&[(1, "a", "1")]);
+    let run = open(&test.ledger, &file).await;
+    write(&test.ledger, &run, &file).await.unwrap();
+    let names = "SELECT takings.name_ids(load_id, 'product', '{tea}') FROM takings.load";
+    let reject = "SELECT takings.add_rejects(imported_file_id, '{2}', '{Total}', '{x}', '{Missing}') FROM takings.imported_file";
+    let end = "SELECT takings.refuse_run(imported_file_id, 'Invalid', 'x', NULL, 0, 0, 0, 0, NULL, NULL, '[]', '{}') FROM takings.imported_file";
+    for default in ["on", "off"] {
+        test.sql(&format!(
+            "ALTER DATABASE {} SET synchronous_commit = {default}",
+            test.database.name
+        ));
+        assert_eq!(commit_waits(&test, names), "off");
+        assert_eq!(commit_waits(&test, reject), "off");
+        assert_eq!(commit_waits(&test, end), "on");
+        assert_eq!(commit_waits(&test, &format!("{reject}; {end}")), "on");
+    }
+}
