@@ -166,9 +166,9 @@ impl DatabaseArgs {
         self.ledger_for(CONNECTIONS)
     }
 
-    /// For so many transactions at once, with room beside them.
+    /// For so many transactions at once.
     fn ledger_for(&self, connections: u32) -> Result<Ledger, LedgerError> {
-        let settings = PoolSettings { max_connections: connections + 2, ..PoolSettings::default() };
+        let settings = PoolSettings { max_connections: connections, ..PoolSettings::default() };
         Ok(Ledger::connect_lazy(&self.url()?, &settings))
     }
 }

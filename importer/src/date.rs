@@ -31,15 +31,18 @@ impl Dates {
     }
 }
 
+/// Three numbers of a text, each with how many digits it has.
+type Parts = [(u32, usize); 3];
+
 /// The day that a trimmed text names, where it fits the declared order or is an ISO date: day
 /// and month in one or two digits, the year in four, the same separator twice, nothing after it.
 #[must_use]
 fn parse(text: &str, order: DateOrder) -> Option<Date> {
     let (separator, parts) = split(text)?;
     let is_usual = match order {
-        DateOrder::MonthFirst => separator == '/',
-        DateOrder::DayFirst => "/.-".contains(separator),
-        DateOrder::YearFirst => "/.".contains(separator),
+        DateOrder::MonthFirst => separator == b'/',
+        DateOrder::DayFirst => b"/.-".contains(&separator),
+        DateOrder::YearFirst => b"/.".contains(&separator),
         DateOrder::Auto => false,
     };
     if is_usual || is_iso(separator, parts) { day(separator, parts, order) } else { None }
@@ -49,16 +52,32 @@ fn parse(text: &str, order: DateOrder) -> Option<Date> {
 /// between them: that `3-4-2025` is unusual for month first does not prove that it is not.
 pub(crate) fn possible(text: &str, order: DateOrder) -> Option<Date> {
     let (separator, parts) = split(text)?;
-    if "/.-".contains(separator) { day(separator, parts, order) } else { None }
+    if b"/.-".contains(&separator) { day(separator, parts, order) } else { None }
 }
 
-fn split(text: &str) -> Option<(char, [&str; 3])> {
-    let separator = text.chars().find(|character| !character.is_ascii_digit())?;
-    let mut parts = text.splitn(3, separator);
-    Some((separator, [parts.next()?, parts.next()?, parts.next()?]))
+/// What stands between the numbers, and the numbers.
+fn split(text: &str) -> Option<(u8, Parts)> {
+    let (mut parts, mut place, mut separator) = (Parts::default(), 0, None);
+    // No date is longer.
+    if text.len() > "2025-03-22".len() {
+        return None;
+    }
+    for byte in text.bytes() {
+        if byte.is_ascii_digit() {
+            let (number, digits) = &mut parts[place];
+            *number = number.wrapping_mul(10).wrapping_add(u32::from(byte - b'0'));
+            *digits += 1;
+        } else if place < 2 && separator.is_none_or(|separator| separator == byte) {
+            separator = Some(byte);
+            place += 1;
+        } else {
+            return None;
+        }
+    }
+    Some((separator?, parts))
 }
 
-fn day(separator: char, parts: [&str; 3], order: DateOrder) -> Option<Date> {
+fn day(separator: u8, parts: Parts, order: DateOrder) -> Option<Date> {
     let [year, month, day] = match order {
         _ if is_iso(separator, parts) => parts,
         DateOrder::MonthFirst => [parts[2], parts[0], parts[1]],
@@ -66,19 +85,13 @@ fn day(separator: char, parts: [&str; 3], order: DateOrder) -> Option<Date> {
         DateOrder::YearFirst => parts,
         DateOrder::Auto => return None,
     };
-    let year = i16::try_from(number(year, 4..=4)?).ok().filter(|year| YEARS.contains(year))?;
-    let month = i8::try_from(number(month, 1..=2)?).ok()?;
-    let day = i8::try_from(number(day, 1..=2)?).ok()?;
-    Date::new(year, month, day).ok()
+    let short = |(number, digits)| if digits <= 2 { i8::try_from(number).ok() } else { None };
+    let year = i16::try_from(year.0).ok().filter(|_| year.1 == 4)?;
+    YEARS.contains(&year).then(|| Date::new(year, short(month)?, short(day)?).ok())?
 }
 
-fn is_iso(separator: char, [year, month, day]: [&str; 3]) -> bool {
-    separator == '-' && (year.len(), month.len(), day.len()) == (4, 2, 2)
-}
-
-fn number(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<u16> {
-    let plain = digits.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| text.parse().ok())?
+fn is_iso(separator: u8, parts: Parts) -> bool {
+    separator == b'-' && parts.map(|(_, digits)| digits) == [4, 2, 2]
 }
 
 #[cfg(test)]

@@ -24,20 +24,34 @@ impl Finder {
 
     /// The first place at or behind `from`; the text's length where there is none.
     pub(crate) fn find(&mut self, text: &[u8], from: usize) -> usize {
+        self.from(text, from).next().unwrap_or(text.len())
+    }
+
+    /// All places at or behind `from`, and then the text's length.
+    #[inline]
+    pub(crate) fn from<'a>(
+        &'a mut self,
+        text: &'a [u8],
+        from: usize,
+    ) -> impl Iterator<Item = usize> + 'a {
         let mut block = from - from % BLOCK;
         if block != self.block {
             self.look(text, block);
         }
         let mut found = self.found & (u64::MAX << (from % BLOCK));
-        while found == 0 {
-            block += BLOCK;
-            if block >= text.len() {
-                return text.len();
+        std::iter::from_fn(move || {
+            while found == 0 {
+                block += BLOCK;
+                if block >= text.len() {
+                    return Some(text.len());
+                }
+                self.look(text, block);
+                found = self.found;
             }
-            self.look(text, block);
-            found = self.found;
-        }
-        block + found.trailing_zeros() as usize
+            let place = block + found.trailing_zeros() as usize;
+            found &= found - 1;
+            Some(place)
+        })
     }
 
     fn look(&mut self, text: &[u8], block: usize) {
@@ -74,8 +88,11 @@ mod tests {
             let mut finder = Finder::new(*b",\n\r");
             for from in sought {
                 let rest = text.get(from..).unwrap_or_default();
-                let next = memchr::memchr3(b',', b'\n', b'\r', rest).map(|at| from + at);
-                prop_assert_eq!(finder.find(text, from), next.unwrap_or(text.len()));
+                let places = memchr::memchr3_iter(b',', b'\n', b'\r', rest).map(|at| from + at);
+                let places: Vec<_> = places.chain([text.len()]).collect();
+                prop_assert_eq!(finder.find(text, from), places[0]);
+                let found: Vec<_> = finder.from(text, from).take(places.len()).collect();
+                prop_assert_eq!(found, places);
             }
         }
     }

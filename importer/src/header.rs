@@ -149,6 +149,7 @@ impl Columns {
     }
 
     /// The same as text; `None` where it is not UTF-8.
+    #[inline]
     #[must_use]
     pub fn text<'a>(&self, record: &Record<'a>, field: Field) -> Option<&'a str> {
         self.places[field as usize].map_or(Some(""), |index| record.text(index))

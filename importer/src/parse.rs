@@ -108,6 +108,7 @@ impl<'a> Record<'a> {
     }
 
     /// A field without its quotes; empty where there is none.
+    #[inline]
     #[must_use]
     pub fn field(&self, index: usize) -> &'a [u8] {
         let Some(field) = self.fields.get(index) else { return &[] };
@@ -122,6 +123,7 @@ impl<'a> Record<'a> {
     }
 
     /// The same as text; `None` where it is not UTF-8.
+    #[inline]
     #[must_use]
     pub fn text(&self, index: usize) -> Option<&'a str> {
         match (self.fields.get(index), self.valid) {
@@ -172,6 +174,7 @@ impl<'a> Records<'a> {
         Ok(Some(self.record(line)))
     }
 
+    #[inline]
     fn record(&self, line: u32) -> Record<'_> {
         let Self { text, valid, has_nul, unquoted, fields, .. } = self;
         Record { line, text, valid: *valid, has_nul: *has_nul, unquoted, fields }
@@ -209,10 +212,12 @@ impl<'a> Records<'a> {
         self.fields.clear();
         self.unquoted.clear();
         loop {
-            let start = self.position;
-            let quoted = self.text.get(start) == Some(&b'"');
-            let field = if quoted { self.quoted(line)? } else { self.plain(start) };
-            self.fields.push(field);
+            if self.text.get(self.position) == Some(&b'"') {
+                let field = self.quoted(line)?;
+                self.fields.push(field);
+            } else {
+                self.plain();
+            }
             if self.text.get(self.position) != Some(&self.delimiter) {
                 return Ok(());
             }
@@ -220,10 +225,18 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// A field up to the next delimiter or line end; quotes in it are characters.
-    fn plain(&mut self, start: usize) -> Field {
-        self.position = self.field_ends.find(self.text, self.position);
-        Field { start, end: self.position, is_unquoted: false }
+    /// Fields side by side that do not begin with a quote: quotes in them are characters.
+    fn plain(&mut self) {
+        let mut start = self.position;
+        for end in self.field_ends.from(self.text, start) {
+            self.fields.push(Field { start, end, is_unquoted: false });
+            self.position = end;
+            start = end + 1;
+            let goes_on = self.text.get(end) == Some(&self.delimiter);
+            if !goes_on || self.text.get(start) == Some(&b'"') {
+                return;
+            }
+        }
     }
 
     /// A field that begins with a quote.
@@ -236,12 +249,12 @@ impl<'a> Records<'a> {
         let inner = &self.text[open..close];
         let line_ends = count_line_ends(inner);
         self.line += line_ends;
-        self.position = close + 1;
-        let tail = self.plain(self.position);
-        if tail.start < tail.end && line_ends > 0 {
+        self.position = self.field_ends.find(self.text, close + 1);
+        let tail = &self.text[close + 1..self.position];
+        if !tail.is_empty() && line_ends > 0 {
             return Err(ParseError::DoubtfulQuote { line });
         }
-        if tail.start == tail.end && memchr(b'"', inner).is_none() {
+        if tail.is_empty() && memchr(b'"', inner).is_none() {
             return Ok(Field { start: open, end: close, is_unquoted: false });
         }
         let start = self.unquoted.len();
@@ -252,7 +265,7 @@ impl<'a> Records<'a> {
             rest = &rest[quote + 2..];
         }
         self.unquoted.extend_from_slice(rest);
-        self.unquoted.extend_from_slice(&self.text[tail.start..tail.end]);
+        self.unquoted.extend_from_slice(tail);
         Ok(Field { start, end: self.unquoted.len(), is_unquoted: true })
     }
 

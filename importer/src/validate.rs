@@ -72,9 +72,17 @@ impl<'a> Fields<'a, '_> {
         self.text(field)?.ok_or((field, RejectReason::Missing))
     }
 
+    #[inline]
     fn text(&self, field: Field) -> Result<Option<&'a str>, Wrong> {
         let text = self.columns.text(self.record, field);
-        let text = trim(text.ok_or((field, RejectReason::InvalidUtf8))?);
+        if text.is_some_and(is_usual) && !self.record.may_have_nul() {
+            return Ok(text);
+        }
+        self.unusual(field, text)
+    }
+
+    fn unusual(&self, field: Field, text: Option<&'a str>) -> Result<Option<&'a str>, Wrong> {
+        let text = text.ok_or((field, RejectReason::InvalidUtf8))?.trim();
         if self.record.may_have_nul() && text.contains('\0') {
             return Err((field, RejectReason::NulCharacter));
         }
@@ -85,12 +93,17 @@ impl<'a> Fields<'a, '_> {
     }
 }
 
-/// Without white space around it. Most texts have none: that is seen at their ends.
-fn trim(text: &str) -> &str {
-    match text.as_bytes() {
-        [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
-        _ => text.trim(),
-    }
+/// Whether there is nothing to be done about a text but for a NUL: seen at its ends, where there is
+/// neither white space nor the beginning of `---`.
+#[inline]
+fn is_usual(text: &str) -> bool {
+    let (Some(first), Some(last)) = (text.as_bytes().first(), text.as_bytes().last()) else {
+        return false;
+    };
+    text.len() <= MAX_TEXT_BYTES
+        && first.is_ascii_graphic()
+        && *first != b'-'
+        && last.is_ascii_graphic()
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl LoadArgs {
     pub(super) async fn load(self, database: &DatabaseArgs, cancel: &CancellationToken) -> Outcome {
         let request = self.request();
         let identity = (request.import_id, request.run);
-        match database.ledger_for(self.connections) {
+        match database.ledger_for(request.connections) {
             Ok(ledger) => {
                 let source = self.source.source();
                 let outcome = crate::load(&ledger, request, source, cancel).await;
@@ -121,10 +121,16 @@ impl LoadArgs {
                 ratio: self.max_compression_ratio,
             },
             chunk_bytes: self.chunk_bytes,
-            connections: self.connections,
+            connections: self.worthwhile_connections(),
             requested_by: self.requested_by.clone(),
             request_id: self.request_id.clone(),
         }
+    }
+
+    /// One for a file of one chunk: a second connection would take longer to make than to use.
+    fn worthwhile_connections(&self) -> u32 {
+        let is_short = |bytes| bytes <= u64::from(self.chunk_bytes);
+        if self.source.file_bytes().is_some_and(is_short) { 1 } else { self.connections }
     }
 }
 

@@ -82,6 +82,12 @@ struct NetworkArgs {
 }
 
 impl SourceArgs {
+    /// How many bytes the file has, where it is one.
+    pub(super) fn file_bytes(&self) -> Option<u64> {
+        let path = self.root.clone().unwrap_or_default().join(self.file.as_ref()?);
+        Some(std::fs::metadata(path).ok()?.len())
+    }
+
     pub(super) fn source(self) -> Source {
         let Some(url) = self.url.url else {
             return Source::File { path: self.file.unwrap_or_default(), root: self.root };
