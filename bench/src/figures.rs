@@ -140,7 +140,7 @@ impl Table {
     }
 }
 
-/// The middle one; of an even number the worse-looking of the two in the middle.
+/// The middle one; of an even number the higher of the two in the middle.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

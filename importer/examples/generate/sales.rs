@@ -127,16 +127,16 @@ pub(crate) fn write(out: &mut impl Write, shape: &Shape) -> io::Result<Expected>
 
 /// Items with their prices in tenths of the currency, tax excluded.
 const ITEMS: [(&str, i64); 8] = [
-    ("Bay hire 60 min", 220),
+    ("Bay hire 60 min - off-peak weekday", 220),
     ("Mineral Water ", 4),
     ("\"Lesson pack, 10 hours\"", 1800),
-    ("Bay hire 30 min", 125),
+    ("Bay hire 30 min - peak weekend", 125),
     ("\"Glove \"\"Pro\"\", left\"", 319),
-    ("Café crème", 47),
-    ("Ball basket", 83),
-    ("Coaching", 950),
+    ("Café crème with croissant", 47),
+    ("Ball basket 100 balls", 83),
+    ("Coaching 1:1 with assistant professional", 950),
 ];
-const LOCATIONS: [&str; 4] = ["Harbour - range", "Online Store", "Hill", "---"];
+const LOCATIONS: [&str; 4] = ["Harbour - range", "Online Store", "Hill - short course", "---"];
 const PAYMENTS: [&str; 5] = [
     "Credit card (Visa/MC-Keyed)",
     "Cash",
@@ -154,6 +154,7 @@ struct Line {
     payment: usize,
     quantity: i64,
     discounted: bool,
+    noted: bool,
 }
 
 struct Writer<'a, W> {
@@ -192,12 +193,13 @@ impl<W: Write> Writer<'_, W> {
             payment: self.random.index(PAYMENTS.len()),
             quantity: 1 + i64::from(self.random.below(10) == 0),
             discounted: self.random.below(12) == 0,
+            noted: self.random.below(5) == 0,
         };
         self.order += self.shape.order_step;
         self.expected.orders += 1;
         self.count_order(date);
         self.sale(date, line)?;
-        for _ in 0..[0, 0, 0, 0, 0, 0, 0, 0, 1, 1][self.random.index(10)] {
+        for _ in 0..u64::from(self.random.below(100) < 17) {
             let item =
                 if self.random.below(8) == 0 { line.item } else { self.random.index(ITEMS.len()) };
             if self.written() < until {
@@ -213,7 +215,7 @@ impl<W: Write> Writer<'_, W> {
             }
             _ => {}
         }
-        // An order has 1.2 lines.
+        // An order has 1.18 lines.
         let bad = self.shape.bad_percent * 12;
         if bad > 0 && self.random.below(1000) < bad && self.written() < until {
             self.bad_line()?;
@@ -246,8 +248,9 @@ impl<W: Write> Writer<'_, W> {
         } else {
             name.into()
         };
+        let notes = if line.noted { "\"Moved from Feb, see note\"" } else { "" };
         let row = format!(
-            "{date_text},{client},{order},{name},---,,{place},,---,---,{},{quantity},{},{},{},{},{},{},{payment}",
+            "{date_text},{client},{order},{name},---,{notes},{place},,---,---,{},{quantity},{},{},{},{},{},{},{payment}",
             text(tenths * 100),
             text(tenths * 100 * quantity),
             if discounted { 10 } else { 0 },
