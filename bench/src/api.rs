@@ -14,14 +14,14 @@ use crate::{
     figures::{REQUESTS, Table, rounds},
     programs::Programs,
     rig::Rig,
-    sales::Shape,
+    sales::{self, Shape},
 };
 
 const LINES: u64 = 100_000;
 const API: &str = "API";
 const BARE: &str = "bare handler";
 const CONNECTIONS: u32 = 32;
-const QUERY: &str = "/api/v1/revenue?from=2025-01-01&to=2025-12-31";
+const QUERY: &str = "/api/v1/revenue?from=2024-01-01&to=2024-12-31";
 
 /// A server under test, killed with this value.
 struct Running(Child);
@@ -47,6 +47,8 @@ pub(crate) fn run(
     rig.load(&ledger, &file, &[], file.sum)?;
     let (_api, ours) = start_api(&programs.path("takings-api")?, &ledger.url)?;
     let body = fetch(&ours)?;
+    let revenue = format!("\"revenue\":\"{}\"", sales::amount(file.sum.mills));
+    ensure!(body.contains(&revenue), "the API answers {body}, which lacks {revenue}");
     say(&format!("both answer {} bytes: {body}", body.len()));
     let (_bare, peers) = start_bare(&body)?;
     ensure!(fetch(&peers)? == body, "the peer answers something else");
