@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use harness::postgres::Database;
 
 use crate::{
-    figures::{MEBIBYTES, MICROSECONDS_A_LINE, MILLISECONDS, Round, Table, once, rounds},
+    figures::{MEBIBYTES, MICROSECONDS_A_LINE, MILLISECONDS, Round, Rounds, Table, once, rounds},
     files::SalesFile,
     rig::{Loaded, Rig},
     sales::{self, Shape},
@@ -32,34 +32,10 @@ const VARIANTS: [(&str, Variant); 5] = [
 
 /// Measures and prints.
 pub(crate) fn run(rig: &Rig, table: &mut Table, lines: u64, count: usize) -> Result<()> {
-    let (small, large) = (Shape::of(lines), Shape::of(lines * 10));
-    let measured = {
-        let small = rig.files.generate("small", &small)?;
-        let large = rig.files.generate("large", &large)?;
-        rounds(count, |round| {
-            note(round, (SMALL, SMALL_PEAK), &small, &load(rig, &small, &rig.ledger()?)?);
-            let ledger = rig.ledger()?;
-            note(round, (LARGE, LARGE_PEAK), &large, &load(rig, &large, &ledger)?);
-            ask(rig, &ledger, &large, round)
-        })?
-    };
-    let peaks = [(SMALL_PEAK, lines), (LARGE_PEAK, lines * 10)];
-    for (peak, lines) in peaks {
+    let measured = measure(rig, lines, count)?;
+    for (peak, lines) in peaks(lines) {
         let what = format!("peak memory, {lines} lines");
         table.figure(("7", &what), &measured, (peak, None), MEBIBYTES)?;
-    }
-    for (name, variant) in VARIANTS {
-        let measured = once(|round| {
-            for ((peak, _), shape) in peaks.into_iter().zip([small, large]) {
-                let file = rig.files.generate("variant", &variant(shape))?;
-                round.note(peak, load(rig, &file, &rig.ledger()?)?.peak_mebibytes);
-            }
-            Ok(())
-        })?;
-        for (peak, lines) in peaks {
-            let what = format!("peak memory, {lines} lines, {name}");
-            table.figure(("7", &what), &measured, (peak, None), MEBIBYTES)?;
-        }
     }
     for (name, what) in [(TOTAL, "a year's revenue and orders"), (DAILY, "a year's daily figures")]
     {
@@ -67,7 +43,41 @@ pub(crate) fn run(rig: &Rig, table: &mut Table, lines: u64, count: usize) -> Res
         table.figure(("8", &what), &measured, (name, Some(FLOOR)), MILLISECONDS)?;
     }
     let what = format!("time a line, {} lines ÷ {lines} lines", lines * 10);
-    table.ratio(("11", &what), &measured, (LARGE, SMALL), MICROSECONDS_A_LINE)
+    table.ratio(("11", &what), &measured, (LARGE, SMALL), MICROSECONDS_A_LINE)?;
+    for (name, variant) in VARIANTS {
+        let measured = measure_variant(rig, lines, variant)?;
+        for (peak, lines) in peaks(lines) {
+            let what = format!("peak memory, {lines} lines, {name}");
+            table.figure(("7", &what), &measured, (peak, None), MEBIBYTES)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is measured with how many lines.
+fn peaks(lines: u64) -> [(&'static str, u64); 2] {
+    [(SMALL_PEAK, lines), (LARGE_PEAK, lines * 10)]
+}
+
+fn measure(rig: &Rig, lines: u64, count: usize) -> Result<Rounds> {
+    let small = rig.files.generate("small", &Shape::of(lines))?;
+    let large = rig.files.generate("large", &Shape::of(lines * 10))?;
+    rounds(count, |round| {
+        note(round, (SMALL, SMALL_PEAK), &small, &load(rig, &small, &rig.ledger()?)?);
+        let ledger = rig.ledger()?;
+        note(round, (LARGE, LARGE_PEAK), &large, &load(rig, &large, &ledger)?);
+        ask(rig, &ledger, &large, round)
+    })
+}
+
+fn measure_variant(rig: &Rig, lines: u64, variant: Variant) -> Result<Rounds> {
+    once(|round| {
+        for (peak, lines) in peaks(lines) {
+            let file = rig.files.generate("variant", &variant(Shape::of(lines)))?;
+            round.note(peak, load(rig, &file, &rig.ledger()?)?.peak_mebibytes);
+        }
+        Ok(())
+    })
 }
 
 fn load(rig: &Rig, file: &SalesFile, ledger: &Database) -> Result<Loaded> {
