@@ -3,8 +3,8 @@ cargo = $(if $(shell command -v cargo),cargo,$(error Rust is missing: install it
 everything = --workspace --features importer/failpoints,operator/failpoints
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test fmt lint generate check-generated chart deny bench images tools \
-        cluster-up cluster-down cluster-status clean
+.PHONY: help run stop test fmt lint generate check-generated chart deny bench bench-long \
+        bench-peers images tools cluster-up cluster-down cluster-status clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,12 @@ chart: ## Check the chart: helm lint, kubeconform, a real API server
 	$(cargo) test $(everything) --package e2e --test chart
 deny: ## Check licences, sources and versions of all dependencies (needs cargo-deny)
 	$(cargo) deny check
-bench: ## Measure imports and answers, each as a ratio against a peer
+bench: ## Measure imports and answers, each as a ratio against a peer (docs/benchmarks.md)
 	$(cargo) run --release --bin bench -- import && cargo run --release --bin bench -- api
+bench-long: ## Measure imports of 50 M lines, and into datasets that hold as many
+	$(cargo) run --release --bin bench -- long
+bench-peers: ## Measure other loaders of CSV files, installed into the cache
+	$(cargo) run --release --bin bench -- peers
 images: ## Build the programs' images and load them into the cluster
 	@$(cargo) xtask images
 tools: ## Build Kubernetes and the other tools into the cache

@@ -11,14 +11,17 @@ use anyhow::{Context, Result, bail, ensure};
 use harness::{packages, program, progress::say};
 
 use crate::{
-    figures::Figures,
-    import::{generated_file, release_build},
-    server,
+    figures::{REQUESTS, Table, rounds},
+    programs::Programs,
+    rig::Rig,
+    sales::{self, Shape},
 };
 
 const LINES: u64 = 100_000;
+const API: &str = "API";
+const BARE: &str = "bare handler";
 const CONNECTIONS: u32 = 32;
-const QUERY: &str = "/api/v1/revenue?from=2025-01-01&to=2025-12-31";
+const QUERY: &str = "/api/v1/revenue?from=2024-01-01&to=2024-12-31";
 
 /// A server under test, killed with this value.
 struct Running(Child);
@@ -31,38 +34,32 @@ impl Drop for Running {
 }
 
 /// Measures and prints.
-pub(crate) fn run(rounds: usize, seconds: u32) -> Result<()> {
+pub(crate) fn run(
+    programs: &Programs,
+    table: &mut Table,
+    count: usize,
+    seconds: u32,
+) -> Result<()> {
     packages::ensure(packages::LOAD)?;
-    let api = release_build("takings-api")?;
-    let importer = release_build("takings-importer")?;
-    let server = server::start()?;
-    let database = server.create_database()?;
-    fill(&importer, &database.url)?;
-    let (_api, ours) = start_api(&api, &database.url)?;
+    let rig = Rig::new(programs)?;
+    let ledger = rig.ledger()?;
+    let file = rig.files.generate("sales", &Shape::of(LINES))?;
+    rig.load(&ledger, &file, &[], file.sum)?;
+    let (_api, ours) = start_api(&programs.path("takings-api")?, &ledger.url)?;
     let body = fetch(&ours)?;
+    let revenue = format!("\"revenue\":\"{}\"", sales::amount(file.sum.mills));
+    ensure!(body.contains(&revenue), "the API answers {body}, which lacks {revenue}");
     say(&format!("both answer {} bytes: {body}", body.len()));
     let (_bare, peers) = start_bare(&body)?;
     ensure!(fetch(&peers)? == body, "the peer answers something else");
-    let mut figures = Figures::default();
-    for round in 0..=rounds {
-        let (our_rate, peer_rate) = (load(&ours, seconds)?, load(&peers, seconds)?);
-        say(&format!("round {round}: API {our_rate:.0}/s, bare {peer_rate:.0}/s"));
-        if round > 0 {
-            figures.push(our_rate, peer_rate);
-        }
-    }
+    let measured = rounds(count, |round| {
+        round.note(API, load(&ours, seconds)?);
+        round.note(BARE, load(&peers, seconds)?);
+        Ok(())
+    })?;
     ensure!(fetch(&ours)? == body, "the API answers something else after the load");
-    figures.print("takings-api, a year's revenue", "bare axum handler", "requests/s");
-    Ok(())
-}
-
-fn fill(importer: &Path, url: &str) -> Result<()> {
-    let mut migrate = Command::new(importer);
-    program::run(migrate.arg("migrate").env("DATABASE_URL", url))?;
-    let mut load = Command::new(importer);
-    let file = generated_file(LINES)?;
-    program::run(load.args(["load", "--file"]).arg(file).env("DATABASE_URL", url))?;
-    Ok(())
+    let what = "a year's revenue from the API ÷ a bare axum handler with the same bytes";
+    table.ratio(("API", what), &measured, (API, BARE), REQUESTS)
 }
 
 fn start_api(api: &Path, database_url: &str) -> Result<(Running, String)> {

@@ -1,117 +1,90 @@
-//! The import of a file ÷ `psql \copy` of the same file into 19 text columns without an index.
-//!
-//! The peer does far less: it parses nothing, checks nothing, counts nothing. It is the floor
-//! that everybody knows.
+//! Rows 1, 2, 4, 6 and 10: what one large file takes, whole or with bad lines, again, and back.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use harness::{packages, postgres::Database};
+
+use crate::{
+    copy::{self, Narrow},
+    figures::{MILLISECONDS, Round, SECONDS, Table, rounds},
+    files::{SalesFile, Sum},
+    process::timed,
+    rig::Rig,
+    sales::Shape,
 };
 
-use anyhow::{Context, Result, ensure};
-use harness::{cache, postgres::Server, program, progress, progress::say};
-use serde_json::Value;
-
-use crate::{figures::Figures, server};
-
-const COLUMNS: usize = 19;
-/// `Item Total`, counted from 1.
-const TOTAL_COLUMN: usize = 17;
-
-/// How many lines a file has and what they sum up to.
-type Sum = (u64, String);
+const WHOLE: &str = "whole load";
+const RAW: &str = "\\copy";
+const NARROW: &str = "narrow \\copy";
+const BAD: &str = "1 % bad";
+const WORSE: &str = "10 % bad";
+const AGAIN: &str = "load again";
+const DIGEST: &str = "openssl dgst";
+const REVERT: &str = "revert";
+const LOCK: &str = "publish";
 
 /// Measures and prints.
-pub(crate) fn run(lines: u64, rounds: usize) -> Result<()> {
-    let importer = release_build("takings-importer")?;
-    let file = generated_file(lines)?;
-    let server = server::start()?;
-    let mut figures = Figures::default();
-    for round in 0..=rounds {
-        let (peer, expected) = copy(&server, &file)?;
-        let (ours, sum) = import(&server, &importer, &file)?;
-        ensure!(sum == expected, "the import says {sum:?}, the copy {expected:?}: the run is void");
-        say(&format!("round {round}: import {ours:.2} s, \\copy {peer:.2} s, {sum:?}"));
-        // The first round warms the caches of both.
-        if round > 0 {
-            figures.push(ours, peer);
+pub(crate) fn run(rig: &Rig, table: &mut Table, lines: u64, count: usize) -> Result<()> {
+    let shape = Shape::of(lines);
+    let clean = rig.files.generate("clean", &shape)?;
+    let bad = rig.files.generate("bad", &Shape { bad_percent: 1, ..shape })?;
+    let worse = rig.files.generate("worse", &Shape { bad_percent: 10, ..shape })?;
+    let ledger = rig.ledger()?;
+    rig.load(&ledger, &clean, &[], clean.sum)?;
+    let narrow = Narrow::of(rig, &ledger, &clean)?;
+    drop(ledger);
+    let measured = rounds(count, |round| {
+        round.note(RAW, copy::raw(rig, &clean)?);
+        whole(rig, &clean, round)?;
+        round.note(NARROW, narrow.copy(rig)?);
+        for (name, file) in [(BAD, &bad), (WORSE, &worse)] {
+            let ledger = rig.ledger()?;
+            let tolerant = ["--max-rejected", "100%"];
+            round.note(name, rig.load(&ledger, file, &tolerant, file.sum)?.seconds);
         }
-    }
-    figures.print(&format!("takings-importer load, {lines} lines"), "psql \\copy", "s");
-    Ok(())
+        Ok(())
+    })?;
+    let what = format!("load of {lines} lines ÷ `\\copy` of the same file into 19 text columns");
+    table.ratio(("1", &what), &measured, (WHOLE, RAW), SECONDS)?;
+    let what = "the same ÷ `\\copy` of its cleaned lines into `sale`'s columns";
+    table.ratio(("2", what), &measured, (WHOLE, NARROW), SECONDS)?;
+    table.ratio(("4", "1 % bad lines ÷ clean"), &measured, (BAD, WHOLE), SECONDS)?;
+    table.ratio(("4", "10 % bad lines ÷ clean"), &measured, (WORSE, WHOLE), SECONDS)?;
+    let what = "a file that is there already ÷ `openssl dgst -sha256`";
+    table.ratio(("6", what), &measured, (AGAIN, DIGEST), SECONDS)?;
+    let what = format!("revert of {lines} lines");
+    table.figure(("10", &what), &measured, (REVERT, None), SECONDS)?;
+    let what = format!("publish of {lines} lines, while it holds the dataset's lock");
+    table.figure(("10", &what), &measured, (LOCK, None), MILLISECONDS)
 }
 
-/// The release build of a program, made now.
-pub(crate) fn release_build(program: &str) -> Result<PathBuf> {
-    let mut build = Command::new("cargo");
-    // Both at once and of no package in particular, as this program was built: otherwise what they
-    // share would be built anew with other features.
-    build.args(["build", "--release", "--locked"]);
-    build.args(["--bin", "takings-importer", "--bin", "takings-api"]);
-    progress::during(&format!("Build {program}"), || program::show(&mut build))?;
-    let here = std::env::current_exe()?;
-    let path = here.parent().context("a program without a folder")?.join(program);
-    ensure!(path.exists(), "{} is missing: run the bench itself with --release", path.display());
-    Ok(path)
+/// A load, the same once more, and its revert.
+fn whole(rig: &Rig, file: &SalesFile, round: &mut Round) -> Result<()> {
+    let ledger = rig.ledger()?;
+    let loaded = rig.load(&ledger, file, &[], file.sum)?;
+    round.note(WHOLE, loaded.seconds);
+    round.note(LOCK, publish(rig, &ledger)?);
+    round.note(DIGEST, digest(file)?);
+    let again = rig.load(&ledger, file, &[], file.sum)?;
+    ensure!(again.outcome["result"] == "AlreadyLoaded", "it is not there: {}", again.outcome);
+    round.note(AGAIN, again.seconds);
+    rig.server.sql(&ledger.name, "CHECKPOINT")?;
+    let import = loaded.outcome["importId"].as_str().unwrap_or_default();
+    let revert = ["revert", "--import-id", import, "--reason", "bench"];
+    round.note(REVERT, rig.importer(&ledger, &revert)?.0);
+    rig.expect(&ledger, Sum::default())
 }
 
-/// The file of so many lines, always the same, kept in the cache.
-pub(crate) fn generated_file(lines: u64) -> Result<PathBuf> {
-    let file = cache::folder("bench")?.join(format!("sales-{lines}.csv"));
-    if !file.exists() {
-        let unfinished = file.with_extension("unfinished");
-        let mut generate = Command::new("cargo");
-        generate
-            .args(["run", "--quiet", "--release", "--locked", "--package", "importer"])
-            .args(["--example", "generate", "--", &lines.to_string()])
-            .stdout(File::create(&unfinished)?);
-        progress::during(&format!("Generate {lines} lines"), || {
-            ensure!(generate.status()?.success(), "the generator failed");
-            Ok(())
-        })?;
-        std::fs::rename(&unfinished, &file)?;
-    }
-    Ok(file)
+/// How long the function took that locks the dataset, but for its COMMIT.
+fn publish(rig: &Rig, ledger: &Database) -> Result<f64> {
+    let sql = "SELECT sum(total_time) FROM pg_stat_user_functions WHERE funcname = 'publish_load'";
+    Ok(rig.psql(ledger, sql)?.1.parse()?)
 }
 
-/// The peer: seconds, and what the file holds.
-fn copy(server: &Server, file: &Path) -> Result<(f64, Sum)> {
-    let database = server.create_database()?;
-    let columns: Vec<_> = (1..=COLUMNS).map(|column| format!("c{column} text")).collect();
-    server.sql(&database.name, &format!("CREATE TABLE raw ({})", columns.join(", ")))?;
-    server.sql(&database.name, "CHECKPOINT")?;
-    let script = format!("\\copy raw FROM '{}' (FORMAT csv, HEADER)", file.display());
-    let started = Instant::now();
-    server.sql(&database.name, &script)?;
-    let seconds = started.elapsed().as_secs_f64();
-    let sum = server.sql(
-        &database.name,
-        &format!("SELECT count(*), trim_scale(sum(c{TOTAL_COLUMN}::numeric)) FROM raw"),
-    )?;
-    let (count, total) = sum.trim().split_once('|').context("no sum")?;
-    Ok((seconds, (count.parse()?, total.into())))
-}
-
-/// Our side, from the start of the process to its end: seconds, and what is in the ledger.
-pub(crate) fn import(server: &Server, importer: &Path, file: &Path) -> Result<(f64, Sum)> {
-    let database = server.create_database()?;
-    let mut migrate = Command::new(importer);
-    program::run(migrate.arg("migrate").env("DATABASE_URL", &database.url))?;
-    server.sql(&database.name, "CHECKPOINT")?;
-    let mut load = Command::new(importer);
-    load.args(["load", "--file"]).arg(file).env("DATABASE_URL", &database.url);
-    let started = Instant::now();
-    let outcome = program::run(&mut load)?;
-    let seconds = started.elapsed().as_secs_f64();
-    let outcome: Value = serde_json::from_str(outcome.trim())?;
-    ensure!(outcome["result"] == "Published", "the import ended with {outcome}");
-    let sum = server.sql(
-        &database.name,
-        "SELECT sum(line_count), trim_scale(sum(revenue)) FROM takings.daily_revenue",
-    )?;
-    let (count, total) = sum.trim().split_once('|').context("no sum")?;
-    ensure!(outcome["revenue"] == total, "the outcome says {}", outcome["revenue"]);
-    Ok((seconds, (count.parse()?, total.into())))
+/// The least that knowing a file again can take.
+fn digest(file: &SalesFile) -> Result<f64> {
+    packages::ensure(packages::DIGEST)?;
+    let mut command = Command::new("openssl");
+    Ok(timed(command.args(["dgst", "-sha256"]).arg(&file.path))?.seconds)
 }

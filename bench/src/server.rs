@@ -3,12 +3,15 @@
 use anyhow::Result;
 use harness::{postgres::Server, progress::say};
 
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("shared_buffers", "2GB"),
-    ("max_wal_size", "16GB"),
+    // More than any side writes of a file of 5 M lines, and room for it is found on most disks.
+    ("max_wal_size", "4GB"),
     ("wal_level", "replica"),
     ("fsync", "on"),
     ("synchronous_commit", "on"),
+    // Tells how long functions took, such as the publish.
+    ("track_functions", "pl"),
 ];
 
 /// Starts a server of its own, gone with the returned value.

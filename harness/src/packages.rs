@@ -42,6 +42,12 @@ pub const LOAD: &[Package] = &[
     Package { name: "wrk", file: "/usr/bin/wrk" },
 ];
 
+/// The quickest digest of a file that everybody has.
+pub const DIGEST: &[Package] = &[Package { name: "openssl", file: "/usr/bin/openssl" }];
+
+/// Loaders of CSV files that Debian has.
+pub const LOADERS: &[Package] = &[Package { name: "pgloader", file: "/usr/bin/pgloader" }];
+
 /// Makes sure that all of `packages` are installed.
 pub fn ensure(packages: &[Package]) -> Result<()> {
     let missing: Vec<_> =

@@ -16,10 +16,11 @@ pub struct Database {
 }
 
 impl Database {
-    pub(super) fn create(server: &Server) -> Result<Self> {
+    /// `template`: the name of the database to copy, and how.
+    pub(super) fn create(server: &Server, template: &str) -> Result<Self> {
         let name = format!("test_{}", cache::random(8)?);
         let administration = server.url("postgres");
-        psql(&administration, &format!("CREATE DATABASE {name} TEMPLATE template0"))?;
+        psql(&administration, &format!("CREATE DATABASE {name} TEMPLATE {template}"))?;
         Ok(Self { url: server.url(&name), name, administration })
     }
 }

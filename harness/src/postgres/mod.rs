@@ -84,7 +84,13 @@ impl Server {
 
     /// A fresh, empty database, dropped with the returned value.
     pub fn create_database(&self) -> Result<Database> {
-        Database::create(self)
+        Database::create(self, "template0")
+    }
+
+    /// A copy of a database, to which nobody may be connected; dropped with the returned value.
+    pub fn copy_database(&self, database: &Database) -> Result<Database> {
+        // By files, since a large one would be written twice through the write-ahead log.
+        Database::create(self, &format!("{} STRATEGY file_copy", database.name))
     }
 
     /// Runs SQL in a database by psql, as the superuser, and returns the bare rows.
