@@ -6,6 +6,7 @@ mod maintain;
 mod migrations;
 mod model;
 mod promises;
+mod retention;
 mod roles;
 mod support;
 mod verify;
