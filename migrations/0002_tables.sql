@@ -76,8 +76,6 @@ CREATE TABLE takings.imported_file (
         ELSE lines_imported = 0 END)
 );
 CREATE INDEX imported_file_digest ON takings.imported_file (dataset_id, digest);
-CREATE INDEX imported_file_existing ON takings.imported_file (existing_load_id)
-    WHERE existing_load_id IS NOT NULL;
 
 -- What a run puts into the ledger. Of two live loads that hold an order-day, the one published
 -- later counts.
