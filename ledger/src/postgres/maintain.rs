@@ -175,6 +175,7 @@ impl Ledger {
     /// Lets a role load into a dataset, which is made where it is new. For the owner.
     pub async fn grant_importer(&self, role: &str, dataset: &Dataset) -> Result<(), LedgerError> {
         self.require_role(role).await?;
+        self.require_admin("takings_importer").await?;
         sqlx::query("SELECT takings.grant_dataset($1, $2)")
             .bind(role)
             .bind(dataset.as_str())
@@ -186,6 +187,7 @@ impl Ledger {
     /// Lets a role read all figures, as the API does. For the owner.
     pub async fn grant_reader(&self, role: &str) -> Result<(), LedgerError> {
         self.require_role(role).await?;
+        self.require_admin("takings_api").await?;
         let quoted: String =
             sqlx::query_scalar("SELECT quote_ident($1)").bind(role).fetch_one(&self.pool).await?;
         // GRANT takes no parameters; the name was quoted by the server itself.
@@ -193,6 +195,24 @@ impl Ledger {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+
+    /// From PostgreSQL 16 on, a role is handed out by who made it, or was given it so.
+    async fn require_admin(&self, group: &str) -> Result<(), LedgerError> {
+        let refused: Option<String> = sqlx::query_scalar(
+            "SELECT current_user::text WHERE NOT pg_has_role($1, 'MEMBER WITH ADMIN OPTION')
+                AND current_setting('server_version_num')::integer >= 160000",
+        )
+        .bind(group)
+        .fetch_optional(&self.pool)
+        .await?;
+        refused.map_or(Ok(()), |owner| {
+            Err(LedgerError::NotGranted(format!(
+                "The database role {owner} may not hand out the role {group}, which somebody else \
+                 has made for another ledger on this server: have a superuser run GRANT \
+                 takings_importer, takings_api TO {owner} WITH ADMIN OPTION."
+            )))
+        })
     }
 
     async fn require_role(&self, role: &str) -> Result<(), LedgerError> {
