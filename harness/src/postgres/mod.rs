@@ -1,7 +1,8 @@
 //! A PostgreSQL server for tests and for `make run`.
 //!
-//! In: Debian's PostgreSQL, or the newer one that `TAKINGS_POSTGRES=18` asks for. Out: a server on a free port, reachable by TCP with a password, with
-//! TLS from an authority of its own. Never: the machine's own PostgreSQL, or its data.
+//! In: Debian's PostgreSQL, or the newer one that `TAKINGS_POSTGRES=18` asks for. Out: a server on
+//! a free port, reachable by TCP with a password, with TLS from an authority of its own. Never: the
+//! machine's own PostgreSQL, or its data.
 
 mod database;
 mod files;
