@@ -15,6 +15,7 @@ stop: ## Stop all that was started; the database's data stays
 	@$(cargo) xtask down
 test: ## Test everything, with a real PostgreSQL, API server and cluster
 	$(cargo) xtask setup && cargo test $(everything) --exclude e2e && cargo test $(everything) --test chart --test cluster -- --test-threads=8
+	TAKINGS_POSTGRES=18 $(cargo) test $(everything) --test ledger --test postgres && TAKINGS_POSTGRES=18 cargo test $(everything) --test suite -- command_line totals
 fmt: ## Format the code
 	$(cargo) fmt --all
 lint: ## Check format and lints, warnings denied

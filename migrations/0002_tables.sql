@@ -1,6 +1,6 @@
--- What the ledger holds. A sale is written once and never updated or deleted after publish;
--- what counts is decided by which loads are live. `sale` has no key, no index that is looked at
--- while loading, no trigger and no foreign key: it is on the hot path.
+-- What the ledger holds. A sale is written once and never updated, and deleted only where its load
+-- never counts again; what counts is decided by which loads are live. `sale` has no key, no index
+-- that is looked at while loading, no trigger and no foreign key: it is on the hot path.
 
 -- Signed figures by day, and how many orders have two days in succession.
 CREATE TYPE takings.figures AS (
@@ -76,8 +76,6 @@ CREATE TABLE takings.imported_file (
         ELSE lines_imported = 0 END)
 );
 CREATE INDEX imported_file_digest ON takings.imported_file (dataset_id, digest);
-CREATE INDEX imported_file_existing ON takings.imported_file (existing_load_id)
-    WHERE existing_load_id IS NOT NULL;
 
 -- What a run puts into the ledger. Of two live loads that hold an order-day, the one published
 -- later counts.
@@ -95,6 +93,8 @@ CREATE TABLE takings.load (
     ended_at timestamptz,
     ended_by text,
     ended_reason text,
+    -- When its lines were removed, since they were no longer to be kept; never of a live load.
+    purged_at timestamptz CHECK (purged_at IS NULL OR state IN ('retired', 'reverted')),
     UNIQUE (dataset_id, publish_order),
     CHECK ((publish_order IS NULL) = (state IN ('loading', 'dropped')))
 );
@@ -116,6 +116,8 @@ CREATE TABLE takings.load_chunk (
     last_order bytea,
     figures takings.figures NOT NULL,
     prices takings.price[] NOT NULL,
+    -- A sign of life of its run.
+    loaded_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (load_id, chunk)
 );
 
@@ -228,7 +230,8 @@ CREATE TABLE takings.reject (
     imported_file_id bigint NOT NULL REFERENCES takings.imported_file,
     line integer NOT NULL,
     column_name text NOT NULL,
-    value text NOT NULL,
+    -- Null once it was no longer to be kept.
+    value text,
     reason text NOT NULL,
     PRIMARY KEY (imported_file_id, line)
 );

@@ -183,7 +183,7 @@ AS $$
             FROM imported_file existing WHERE existing.load_id = run.existing_load_id),
         'rejects', coalesce((
             SELECT jsonb_agg(jsonb_build_object('line', line, 'column', column_name,
-                'value', value, 'reason', reject.reason) ORDER BY line)
+                'value', coalesce(value, ''), 'reason', reject.reason) ORDER BY line)
             FROM (
                 SELECT * FROM reject WHERE reject.imported_file_id = coalesce((
                     SELECT imported_file_id FROM load WHERE load.load_id = run.existing_load_id),

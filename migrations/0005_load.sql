@@ -144,23 +144,37 @@ AS $$
         FOR UPDATE OF load SKIP LOCKED) loads
 $$;
 
--- Removes loads with all that is theirs. Returns how many lines. Goes through the whole dataset,
--- for sale has no index: once for all of them.
-CREATE FUNCTION takings.sweep_loads(p_dataset_id integer, p_loads integer[]) RETURNS bigint
+-- Removes the lines of loads, and what they were compared by. Returns how many lines. Goes through
+-- the whole dataset, for sale has no index: once for all of them.
+CREATE FUNCTION takings.remove_lines(p_dataset_id integer, p_loads integer[]) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 AS $$
 DECLARE
-    v_lines bigint;
+    v_lines bigint := 0;
 BEGIN
-    DELETE FROM sale WHERE dataset_id = p_dataset_id AND load_id = ANY (p_loads);
-    GET DIAGNOSTICS v_lines = ROW_COUNT;
-    DELETE FROM superseded WHERE dataset_id = p_dataset_id AND by_load_id = ANY (p_loads);
-    DELETE FROM order_block WHERE load_id = ANY (p_loads);
-    DELETE FROM load_chunk WHERE load_id = ANY (p_loads);
-    DELETE FROM load WHERE load_id = ANY (p_loads);
+    IF cardinality(p_loads) > 0 THEN
+        DELETE FROM sale WHERE dataset_id = p_dataset_id AND load_id = ANY (p_loads);
+        GET DIAGNOSTICS v_lines = ROW_COUNT;
+        DELETE FROM superseded WHERE dataset_id = p_dataset_id
+            AND (load_id = ANY (p_loads) OR by_load_id = ANY (p_loads));
+        DELETE FROM order_block WHERE load_id = ANY (p_loads);
+        DELETE FROM load_chunk WHERE load_id = ANY (p_loads);
+    END IF;
     RETURN v_lines;
 END
+$$;
+
+-- Forgets loads whose lines are removed, with rejects that nobody can list: a run that found its
+-- content loaded already shows those of the load that it names.
+CREATE FUNCTION takings.forget_loads(p_loads integer[]) RETURNS void
+LANGUAGE sql
+SET search_path = takings, pg_temp
+AS $$
+    DELETE FROM reject USING load JOIN imported_file file USING (imported_file_id)
+        WHERE reject.imported_file_id = file.imported_file_id AND result = 'AlreadyLoaded'
+            AND load.load_id = ANY (p_loads);
+    DELETE FROM load WHERE load_id = ANY (p_loads)
 $$;
 
 -- Removes what a run has left behind, where the dataset is so small (1 GiB) that nobody waits
@@ -180,34 +194,68 @@ BEGIN
         RETURN 0;
     END IF;
     v_loads := debris(v_dataset_id, p_imported_file_id);
-    IF cardinality(v_loads) > 0 THEN
-        PERFORM sweep_loads(v_dataset_id, v_loads);
-    END IF;
+    PERFORM remove_lines(v_dataset_id, v_loads);
+    PERFORM forget_loads(v_loads);
     RETURN cardinality(v_loads);
 END
 $$;
 
--- For the owner: gives up runs that began before an age and have no end, and removes what runs
--- have left behind in a dataset. Returns how many runs, loads and lines.
-CREATE FUNCTION takings.maintain(p_dataset_id integer, p_age interval)
-RETURNS TABLE (abandoned_runs bigint, swept_loads bigint, removed_lines bigint)
+-- The loads of a dataset that were taken out of the figures before an age and still have lines;
+-- locked. None where the age is null. Never a live one, though another has replaced all of it: the
+-- revert of that other makes it count again.
+CREATE FUNCTION takings.expired_loads(p_dataset_id integer, p_age interval) RETURNS integer[]
+LANGUAGE sql
+SET search_path = takings, pg_temp
+AS $$
+    SELECT coalesce(array_agg(load_id), '{}') FROM (
+        SELECT load_id FROM load
+        WHERE dataset_id = p_dataset_id AND state IN ('retired', 'reverted')
+            AND purged_at IS NULL AND ended_at < now() - p_age
+        FOR UPDATE SKIP LOCKED) loads
+$$;
+
+-- When a run was last seen at work.
+CREATE FUNCTION takings.last_seen(p_run takings.imported_file) RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = takings, pg_temp
+AS $$
+    SELECT greatest(p_run.started_at, max(opened_at), max(loaded_at))
+    FROM load LEFT JOIN load_chunk USING (load_id)
+    WHERE imported_file_id = p_run.imported_file_id
+$$;
+
+-- For the owner: gives up runs without an end that were last seen before an age, removes what runs
+-- have left behind in a dataset, and of what has ended what is no longer to be kept: the lines of
+-- loads that were taken out of the figures, the values of rejected lines. Null keeps for ever.
+CREATE FUNCTION takings.maintain(
+    p_dataset_id integer, p_abandon_after interval, p_keep_reverted interval,
+    p_keep_reject_values interval
+) RETURNS TABLE (abandoned_runs bigint, swept_loads bigint, purged_loads bigint,
+    removed_lines bigint, purged_rejects bigint)
 LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 AS $$
 DECLARE
-    v_loads integer[];
+    v_left integer[];
+    v_expired integer[];
 BEGIN
     UPDATE imported_file SET status = 'Abandoned', result = 'Abandoned', reason = 'Abandoned',
             error_message = 'The run had no end for so long that it was given up; nothing of it is in the ledger.',
             ended_at = now()
-        WHERE dataset_id = p_dataset_id AND status = 'Running' AND started_at < now() - p_age;
+        WHERE dataset_id = p_dataset_id AND status = 'Running'
+            AND last_seen(imported_file) < now() - p_abandon_after;
     GET DIAGNOSTICS abandoned_runs = ROW_COUNT;
-    v_loads := debris(p_dataset_id, NULL);
-    swept_loads := cardinality(v_loads);
-    removed_lines := 0;
-    IF swept_loads > 0 THEN
-        removed_lines := sweep_loads(p_dataset_id, v_loads);
-    END IF;
+    v_left := debris(p_dataset_id, NULL);
+    v_expired := expired_loads(p_dataset_id, p_keep_reverted);
+    removed_lines := remove_lines(p_dataset_id, v_left || v_expired);
+    PERFORM forget_loads(v_left);
+    UPDATE load SET purged_at = now() WHERE load_id = ANY (v_expired);
+    swept_loads := cardinality(v_left);
+    purged_loads := cardinality(v_expired);
+    UPDATE reject SET value = NULL FROM imported_file file
+        WHERE file.imported_file_id = reject.imported_file_id AND dataset_id = p_dataset_id
+            AND file.ended_at < now() - p_keep_reject_values AND value IS NOT NULL;
+    GET DIAGNOSTICS purged_rejects = ROW_COUNT;
     RETURN NEXT;
 END
 $$;

@@ -70,6 +70,12 @@ pub fn fingerprint(content: &[u8]) -> String {
     hex(&Sha256::digest(content)[..6])
 }
 
+/// The SHA-256 of a file, in hexadecimal digits.
+pub fn digest(path: &Path) -> Result<String> {
+    let content = fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+    Ok(hex(&Sha256::digest(content)))
+}
+
 /// Random hexadecimal digits, two for each of `bytes`.
 pub fn random(bytes: usize) -> Result<String> {
     let mut buffer = vec![0; bytes];

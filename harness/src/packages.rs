@@ -15,6 +15,13 @@ pub struct Package {
 /// What a PostgreSQL server needs.
 pub const DATABASE: &[Package] = &[Package { name: "postgresql", file: "/usr/bin/psql" }];
 
+/// What fetches and unpacks archives of Maven Central.
+pub const MAVEN: &[Package] = &[
+    Package { name: "maven", file: "/usr/bin/mvn" },
+    Package { name: "unzip", file: "/usr/bin/unzip" },
+    Package { name: "xz-utils", file: "/usr/bin/xz" },
+];
+
 /// What a Go build with cgo needs, and the pause image.
 pub const BUILD: &[Package] = &[
     Package { name: "gcc", file: "/usr/bin/gcc" },

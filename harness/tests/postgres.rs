@@ -42,3 +42,13 @@ fn a_client_may_insist_on_who_the_server_is() {
         std::process::Command::new("psql").args([&url, "-Atc", encrypted]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), "t");
 }
+
+#[test]
+fn the_servers_are_of_the_release_that_the_environment_asks_for() {
+    let version = Server::shared().unwrap().sql("postgres", "SHOW server_version").unwrap();
+    let major = version.split('.').next().unwrap();
+    match std::env::var("TAKINGS_POSTGRES") {
+        Ok(asked) if !asked.is_empty() => assert_eq!(major, asked),
+        _ => assert!(version.contains("Debian"), "{version}"),
+    }
+}

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
 use ledger::{
     Currency, Dataset, ImportId, Outcome, Run,
     outcome::RunResult,
-    postgres::{DatabaseUrl, Ledger, LedgerError, PoolSettings, Verified},
+    postgres::{DatabaseUrl, Ledger, LedgerError, PoolSettings, Retention, Verified},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -67,7 +67,8 @@ enum Command {
     Revert(RevertArgs),
     /// Prints an import's rejected lines as CSV. With any URL that may read them.
     Rejects(RejectsArgs),
-    /// Removes what runs have left behind that ended otherwise. With the owner's URL.
+    /// Removes what runs have left behind that ended otherwise, and what is no longer to be kept.
+    /// With the owner's URL.
     Maintain(MaintainArgs),
     /// Recomputes all that is published from the lines themselves, and tells what disagrees. With
     /// the owner's URL.
@@ -115,9 +116,17 @@ struct RevertArgs {
 
 #[derive(Args, Debug)]
 struct MaintainArgs {
-    /// A run without an end is given up so many hours after it began.
+    /// A run without an end is given up so many hours after it was last seen at work.
     #[arg(long, env = "TAKINGS_ABANDON_AFTER", value_name = "HOURS", default_value = "24")]
     abandon_after: u32,
+    /// The lines of an import that was reverted, or whose later run took its place, are removed so
+    /// many days after that; its record stays [default: they are kept].
+    #[arg(long, env = "TAKINGS_KEEP_REVERTED_FOR", value_name = "DAYS")]
+    keep_reverted_for: Option<u32>,
+    /// What stood in rejected lines is removed so many days after their run ended; line, column
+    /// and reason stay [default: it is kept].
+    #[arg(long, env = "TAKINGS_KEEP_REJECT_VALUES_FOR", value_name = "DAYS")]
+    keep_reject_values_for: Option<u32>,
 }
 
 impl Cli {
@@ -218,8 +227,13 @@ impl RevertArgs {
 impl MaintainArgs {
     async fn maintain(&self, database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
         let ledger = database.ledger()?;
-        let age = Duration::from_hours(self.abandon_after.into());
-        let maintained = ledger.maintain(age).await?;
+        let days = |days: u32| Duration::from_hours(24 * u64::from(days));
+        let retention = Retention {
+            unended_runs: Duration::from_hours(self.abandon_after.into()),
+            ended_loads: self.keep_reverted_for.map(days),
+            reject_values: self.keep_reject_values_for.map(days),
+        };
+        let maintained = ledger.maintain(&retention).await?;
         hang_up(&ledger).await;
         Ok(serde_json::to_value(maintained)?)
     }

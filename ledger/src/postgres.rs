@@ -25,7 +25,7 @@ pub use chunk::Chunk;
 pub use connect::{DatabaseUrl, PoolSettings};
 pub use error::LedgerError;
 pub use load::{Load, LoadedChunk};
-pub use maintain::{Maintained, Reverted, SkippedBy};
+pub use maintain::{Maintained, Retention, Reverted, SkippedBy};
 pub use names::Names;
 pub use read::{
     DailyRevenue, ImportFilter, ImportedFile, ListedReject, Page, RevenueFigures, Version,

@@ -63,7 +63,7 @@ pub(crate) struct List<T> {
 pub(crate) struct RejectedLine {
     line: u32,
     column: String,
-    value: String,
+    value: Option<String>,
     reason: String,
 }
 

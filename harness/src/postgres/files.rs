@@ -3,6 +3,7 @@
 //! PostgreSQL refuses to run as root, so that root runs it as the user `postgres`, who can't
 //! look into root's home: its folders then lie below `/var/lib/takings`, one for each cache.
 
+use super::release::Release;
 use crate::{
     cache,
     pki::{Authority, Subject},
@@ -42,8 +43,13 @@ pub(super) fn servers() -> Result<Vec<PathBuf>> {
     Ok(fs::read_dir(base()?)?.filter_map(|entry| Some(entry.ok()?.path())).collect())
 }
 
-/// One of PostgreSQL's own programs, of the newest release that is installed.
+/// One of PostgreSQL's own programs, of the chosen release. What that does not bring is of the
+/// newest that is installed.
 pub(super) fn program(name: &str) -> Result<PathBuf> {
+    let chosen = Release::chosen()?.programs()?.map(|folder| folder.join(name));
+    if let Some(path) = chosen.filter(|path| path.exists()) {
+        return Ok(path);
+    }
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut installed: Vec<_> =
         debian.map(|entry| entry.path().join("bin").join(name)).filter(|p| p.exists()).collect();

@@ -1,16 +1,19 @@
 //! A PostgreSQL server for tests and for `make run`.
 //!
-//! In: Debian's PostgreSQL. Out: a server on a free port, reachable by TCP with a password, with
-//! TLS from an authority of its own. Never: the machine's own PostgreSQL, or its data.
+//! In: Debian's PostgreSQL, or the newer one that `TAKINGS_POSTGRES=18` asks for. Out: a server on
+//! a free port, reachable by TCP with a password, with TLS from an authority of its own. Never: the
+//! machine's own PostgreSQL, or its data.
 
 mod database;
 mod files;
+mod release;
 
 pub use database::Database;
 
 use crate::{cache, packages, process::Daemon, program, progress};
 use anyhow::{Context, Result};
 use files::Durability;
+use release::Release;
 use rustix::process::Signal;
 use std::{
     fs,
@@ -137,8 +140,9 @@ impl Server {
 
     fn find_or_start(name: &str, address: &str, durability: Durability) -> Result<Self> {
         packages::ensure(packages::DATABASE)?;
+        let name = Release::chosen()?.named(name);
         let _lock = cache::lock(&format!("postgres-{name}"))?;
-        let folder = files::base()?.join(name);
+        let folder = files::base()?.join(&name);
         let server = match Self::open(&folder) {
             Ok(server) if server.address == address => server,
             _ => progress::during(&format!("Set up PostgreSQL ({name})"), || {

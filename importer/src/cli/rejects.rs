@@ -42,8 +42,9 @@ async fn print(ledger: &Ledger, imported_file_id: i64, to: impl Write) -> anyhow
     loop {
         let rejects = ledger.rejects(imported_file_id, PAGE, after).await?;
         for reject in &rejects {
+            let value = reject.value.as_deref().unwrap_or_default();
             let (line, column, value) =
-                (reject.line.to_string(), plain(&reject.column), plain(&reject.value));
+                (reject.line.to_string(), plain(&reject.column), plain(value));
             csv.write_record([&line, &column, &value, &reject.reason])?;
         }
         match rejects.last() {

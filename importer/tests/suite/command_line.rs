@@ -139,8 +139,11 @@ async fn a_database_is_migrated_granted_settled_and_reverted() {
     let late = [&["load", "--run", "2", "--file", path.to_str().unwrap()], &import[..]].concat();
     assert_eq!(outcome(&run(&shop, &late).await), abandoned, "an abandoned run stays so");
 
-    let maintained = document(&run(&shop, &["maintain", "--abandon-after", "1"]).await);
-    let nothing = serde_json::json!({"abandonedRuns": 0, "sweptLoads": 0, "removedLines": 0});
+    let keep = ["maintain", "--keep-reverted-for", "0", "--keep-reject-values-for", "0"];
+    let maintained = document(&run(&shop, &keep).await);
+    let nothing = serde_json::json!({
+        "abandonedRuns": 0, "sweptLoads": 0, "purgedLoads": 0, "removedLines": 0, "purgedRejects": 0
+    });
     assert_eq!(maintained, nothing);
     let verified = document(&run(&shop, &["verify"]).await);
     assert_eq!(verified["holds"], true, "{verified}");
@@ -148,6 +151,10 @@ async fn a_database_is_migrated_granted_settled_and_reverted() {
     let reverted = document(&run(&shop, &revert).await);
     assert_eq!((&reverted["lines"], &reverted["reason"]), (&1.into(), &"wrong month".into()));
     assert_eq!(shop.revenue().await, "0");
+    let maintained = document(&run(&shop, &["maintain", "--abandon-after", "1"]).await);
+    assert_eq!(maintained, nothing, "what was reverted is kept, unless told otherwise");
+    let maintained = document(&run(&shop, &keep).await);
+    assert_eq!((&maintained["purgedLoads"], &maintained["removedLines"]), (&1.into(), &1.into()));
     let nothing =
         run(&shop, &["revert", "--reason", "x", "--import-id", &ImportId::random().to_string()])
             .await;

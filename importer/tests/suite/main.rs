@@ -14,6 +14,7 @@ mod support;
 mod command_line;
 mod crash;
 mod datasets;
+mod disk;
 mod files;
 mod http;
 mod memory;

@@ -53,37 +53,75 @@ pub struct SkippedBy {
     pub requested_by: String,
 }
 
-/// What was removed that no run will ever publish.
+/// How long what counts nowhere is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// A run without an end, since it was last seen at work.
+    pub unended_runs: Duration,
+    /// The lines of a load, since it was reverted or a later run took its place; `None`: for ever.
+    pub ended_loads: Option<Duration>,
+    /// What stood in a rejected line, since its run ended; `None`: for ever.
+    pub reject_values: Option<Duration>,
+}
+
+/// What was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Maintained {
     /// Runs without an end that were given up.
     pub abandoned_runs: i64,
-    /// Loads that were removed.
+    /// Loads that were removed, since no run will ever publish them.
     pub swept_loads: i64,
-    /// Lines that went with them.
+    /// Loads that were live once: their record stays, without lines.
+    pub purged_loads: i64,
+    /// Lines that went with both.
     pub removed_lines: i64,
+    /// Rejected lines that stay on record without what stood there.
+    pub purged_rejects: i64,
 }
 
 impl Ledger {
-    /// Gives up runs that began before an age and have no end, and removes what runs have left
-    /// behind, a dataset in a transaction. For the owner.
-    pub async fn maintain(&self, age: Duration) -> Result<Maintained, LedgerError> {
+    /// Gives up runs that have no end, removes what runs have left behind and what is no longer to
+    /// be kept, a dataset in a transaction. For the owner.
+    pub async fn maintain(&self, retention: &Retention) -> Result<Maintained, LedgerError> {
         let datasets: Vec<i32> = sqlx::query_scalar("SELECT dataset_id FROM takings.dataset")
             .fetch_all(&self.pool)
             .await?;
         let mut sum = Maintained::default();
         for dataset_id in datasets {
-            let row = sqlx::query("SELECT * FROM takings.maintain($1, $2 * interval '1 second')")
-                .bind(dataset_id)
-                .bind(signed(age.as_secs()))
-                .fetch_one(&self.pool)
-                .await?;
-            sum.abandoned_runs += row.try_get::<i64, _>("abandoned_runs")?;
-            sum.swept_loads += row.try_get::<i64, _>("swept_loads")?;
-            sum.removed_lines += row.try_get::<i64, _>("removed_lines")?;
+            let maintained = self.maintain_dataset(dataset_id, retention).await?;
+            sum.abandoned_runs += maintained.abandoned_runs;
+            sum.swept_loads += maintained.swept_loads;
+            sum.purged_loads += maintained.purged_loads;
+            sum.removed_lines += maintained.removed_lines;
+            sum.purged_rejects += maintained.purged_rejects;
         }
         Ok(sum)
+    }
+
+    async fn maintain_dataset(
+        &self,
+        dataset_id: i32,
+        retention: &Retention,
+    ) -> Result<Maintained, LedgerError> {
+        let seconds = |age: Duration| signed(age.as_secs());
+        let row = sqlx::query(
+            "SELECT * FROM takings.maintain($1, $2 * interval '1 second',
+                $3 * interval '1 second', $4 * interval '1 second')",
+        )
+        .bind(dataset_id)
+        .bind(seconds(retention.unended_runs))
+        .bind(retention.ended_loads.map(seconds))
+        .bind(retention.reject_values.map(seconds))
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Maintained {
+            abandoned_runs: row.try_get("abandoned_runs")?,
+            swept_loads: row.try_get("swept_loads")?,
+            purged_loads: row.try_get("purged_loads")?,
+            removed_lines: row.try_get("removed_lines")?,
+            purged_rejects: row.try_get("purged_rejects")?,
+        })
     }
 
     /// Takes what an import has live out of the figures; its record stays. Repeated, it returns
@@ -137,6 +175,7 @@ impl Ledger {
     /// Lets a role load into a dataset, which is made where it is new. For the owner.
     pub async fn grant_importer(&self, role: &str, dataset: &Dataset) -> Result<(), LedgerError> {
         self.require_role(role).await?;
+        self.require_admin("takings_importer").await?;
         sqlx::query("SELECT takings.grant_dataset($1, $2)")
             .bind(role)
             .bind(dataset.as_str())
@@ -148,6 +187,7 @@ impl Ledger {
     /// Lets a role read all figures, as the API does. For the owner.
     pub async fn grant_reader(&self, role: &str) -> Result<(), LedgerError> {
         self.require_role(role).await?;
+        self.require_admin("takings_api").await?;
         let quoted: String =
             sqlx::query_scalar("SELECT quote_ident($1)").bind(role).fetch_one(&self.pool).await?;
         // GRANT takes no parameters; the name was quoted by the server itself.
@@ -155,6 +195,24 @@ impl Ledger {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+
+    /// From PostgreSQL 16 on, a role is handed out by who made it, or was given it so.
+    async fn require_admin(&self, group: &str) -> Result<(), LedgerError> {
+        let refused: Option<String> = sqlx::query_scalar(
+            "SELECT current_user::text WHERE NOT pg_has_role($1, 'MEMBER WITH ADMIN OPTION')
+                AND current_setting('server_version_num')::integer >= 160000",
+        )
+        .bind(group)
+        .fetch_optional(&self.pool)
+        .await?;
+        refused.map_or(Ok(()), |owner| {
+            Err(LedgerError::NotGranted(format!(
+                "The database role {owner} may not hand out the role {group}, which somebody else \
+                 has made for another ledger on this server: have a superuser run GRANT \
+                 takings_importer, takings_api TO {owner} WITH ADMIN OPTION."
+            )))
+        })
     }
 
     async fn require_role(&self, role: &str) -> Result<(), LedgerError> {

@@ -11,10 +11,14 @@ use super::{Ledger, LedgerError};
 /// How many violations of an invariant are told.
 const EXAMPLES: usize = 5;
 
-const INVARIANTS: [(&str, &str); 7] = [
+const INVARIANTS: [(&str, &str); 11] = [
     ("daily_figures", include_str!("../../invariants/daily_figures.sql")),
     ("order_day_pairs", include_str!("../../invariants/order_day_pairs.sql")),
     ("imported_lines", include_str!("../../invariants/imported_lines.sql")),
+    ("load_figures", include_str!("../../invariants/load_figures.sql")),
+    ("load_chunks", include_str!("../../invariants/load_chunks.sql")),
+    ("unique_lines", include_str!("../../invariants/unique_lines.sql")),
+    ("live_order_days", include_str!("../../invariants/live_order_days.sql")),
     ("lines_read", include_str!("../../invariants/lines_read.sql")),
     ("live_loads", include_str!("../../invariants/live_loads.sql")),
     ("known_loads", include_str!("../../invariants/known_loads.sql")),

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly, its helpers too")]
 
 mod chunks;
+mod indexes;
 mod maintain;
 mod migrations;
 mod model;
 mod promises;
+mod retention;
 mod roles;
 mod support;
 mod verify;

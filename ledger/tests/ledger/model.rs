@@ -9,7 +9,7 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-use crate::support::{File, TestLedger, day};
+use crate::support::{File, KEEP_NOTHING, TestLedger, day};
 
 /// Lines as (day, order, cents).
 type Lines = Vec<(i8, u8, i64)>;
@@ -20,6 +20,7 @@ enum Step {
     Load { lines: Lines, policy: OnOverlap },
     RunAgain { import: usize, lines: Lines, policy: OnOverlap },
     Revert { import: usize },
+    Purge,
 }
 
 #[derive(Default)]
@@ -91,6 +92,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0_usize..8, lines(), policy())
             .prop_map(|(import, lines, policy)| Step::RunAgain { import, lines, policy }),
         2 => (0_usize..8).prop_map(|import| Step::Revert { import }),
+        1 => Just(Step::Purge),
     ];
     prop::collection::vec(step, 1..10)
 }
@@ -112,6 +114,11 @@ async fn take(test: &TestLedger, model: &mut Model, step: &Step) {
             // Refused where nothing was ever published: the figures tell either way.
             let _ = test.ledger.revert(id, "test", "").await;
             return model.take_out(id);
+        }
+        Step::Purge => {
+            // What is no longer to be kept counts nowhere.
+            test.ledger.maintain(&KEEP_NOTHING).await.unwrap();
+            return;
         }
     };
     let outcome = test.load(&file).await;

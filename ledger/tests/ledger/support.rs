@@ -1,6 +1,6 @@
 //! A ledger of its own for each test, on the shared PostgreSQL, and short ways to fill it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use harness::postgres::{Database, Server};
 use jiff::civil::{Date, date};
@@ -8,9 +8,16 @@ use ledger::{
     Currency, Dataset, Decimal, Digest, ImportId, MaxRejected, OnOverlap, Outcome, Reject, Run,
     Sale,
     postgres::{
-        Begun, DatabaseUrl, Ledger, LedgerError, Load, Names, OpenRun, PoolSettings, RunRequest,
-        Totals,
+        Begun, DatabaseUrl, Ledger, LedgerError, Load, Names, OpenRun, PoolSettings, Retention,
+        RunRequest, Totals,
     },
+};
+
+/// All that counts nowhere goes at once, but for runs that may still be at work.
+pub(crate) const KEEP_NOTHING: Retention = Retention {
+    unended_runs: Duration::from_hours(24),
+    ended_loads: Some(Duration::ZERO),
+    reject_values: Some(Duration::ZERO),
 };
 
 /// A migrated database, dropped at the end of the test.
@@ -55,6 +62,15 @@ impl TestLedger {
     pub(crate) async fn figures(&self, from: i8, to: i8) -> (String, u64, u64) {
         let figures = self.ledger.revenue(&Dataset::default(), day(from), day(to)).await.unwrap();
         (figures.revenue.to_string(), figures.line_count, figures.order_count)
+    }
+
+    /// Rows of all tables that belong to loads.
+    pub(crate) fn load_rows(&self) -> String {
+        self.sql(
+            "SELECT (SELECT count(*) FROM takings.sale), (SELECT count(*) FROM takings.load),
+                (SELECT count(*) FROM takings.load_chunk WHERE chunk >= 0),
+                (SELECT count(*) FROM takings.order_block)",
+        )
     }
 
     pub(crate) async fn version(&self) -> i64 {

@@ -60,24 +60,59 @@ async fn each_invariant_holds_and_notices_when_it_is_broken() {
         (
             "UPDATE takings.imported_file SET revenue = revenue + 1 WHERE load_id = 1",
             "UPDATE takings.imported_file SET revenue = revenue - 1 WHERE load_id = 1",
-            &["imported_lines"],
+            &["imported_lines", "load_chunks"],
         ),
         (
             "INSERT INTO takings.reject SELECT imported_file_id, 1, '', '', 'InvalidDate' FROM takings.load WHERE load_id = 1;
              UPDATE takings.imported_file SET lines_rejected = 2, lines_read = lines_read + 2 WHERE load_id = 1",
             "DELETE FROM takings.reject;
              UPDATE takings.imported_file SET lines_rejected = 0, lines_read = lines_read - 2 WHERE load_id = 1",
-            &["lines_read"],
+            &["load_chunks", "lines_read"],
         ),
         (
             "UPDATE takings.load SET state = 'live', publish_order = 99 WHERE state = 'loading'",
             "UPDATE takings.load SET state = 'loading', publish_order = NULL WHERE publish_order = 99",
-            &["daily_figures", "live_loads"],
+            &["daily_figures", "load_chunks", "live_loads"],
         ),
         (
             "INSERT INTO takings.sale (dataset_id, load_id, line, sale_date, order_id, line_total) VALUES (1, 99, 2, '2025-03-01', 'x', 1)",
             "DELETE FROM takings.sale WHERE load_id = 99",
             &["known_loads"],
+        ),
+        (
+            "UPDATE takings.load_chunk SET figures.order_counts[1] = 9 WHERE load_id = 1 AND chunk = 0",
+            "UPDATE takings.load_chunk SET figures.order_counts[1] = 1 WHERE load_id = 1 AND chunk = 0",
+            &["load_figures"],
+        ),
+        (
+            "UPDATE takings.load_chunk SET chunk = 7 WHERE load_id = 1 AND chunk = 1",
+            "UPDATE takings.load_chunk SET chunk = 1 WHERE load_id = 1 AND chunk = 7",
+            &["load_chunks"],
+        ),
+        (
+            "UPDATE takings.load_chunk SET chunk = -7 WHERE load_id = 1 AND chunk = -1",
+            "UPDATE takings.load_chunk SET chunk = -1 WHERE load_id = 1 AND chunk = -7",
+            &["load_chunks"],
+        ),
+        (
+            "UPDATE takings.load_chunk SET lines_read = lines_read + 1 WHERE load_id = 1 AND chunk = 0",
+            "UPDATE takings.load_chunk SET lines_read = lines_read - 1 WHERE load_id = 1 AND chunk = 0",
+            &["load_chunks"],
+        ),
+        (
+            "UPDATE takings.load_chunk SET lines_read = lines_read + 2 * chunk - 1 WHERE load_id = 1 AND chunk >= 0",
+            "UPDATE takings.load_chunk SET lines_read = lines_read - 2 * chunk + 1 WHERE load_id = 1 AND chunk >= 0",
+            &["load_chunks"],
+        ),
+        (
+            "UPDATE takings.sale SET line = 2 WHERE load_id = 1 AND line = 3",
+            "UPDATE takings.sale SET line = 3 WHERE load_id = 1 AND sale_date = '2025-03-02' AND order_id = 'a'",
+            &["unique_lines"],
+        ),
+        (
+            "UPDATE takings.superseded SET order_id = 'x' WHERE load_id <> by_load_id AND order_id = 'a'",
+            "UPDATE takings.superseded SET order_id = 'a' WHERE load_id <> by_load_id AND order_id = 'x'",
+            &["daily_figures", "live_order_days"],
         ),
         (
             "UPDATE takings.dataset SET currency = 'EUR'",

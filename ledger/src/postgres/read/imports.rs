@@ -81,8 +81,8 @@ pub struct ListedReject {
     pub line: u32,
     /// The column at fault; empty where it is the whole line.
     pub column: String,
-    /// What stood there, cut.
-    pub value: String,
+    /// What stood there, cut; `None` once it was no longer to be kept.
+    pub value: Option<String>,
     /// Why it can't be a sale.
     pub reason: String,
 }
