@@ -19,7 +19,7 @@ use super::{
 use crate::{sales::Random, support::Shop};
 
 /// Small, so that there is much between which to break.
-const CHUNK_BYTES: u64 = 20_000;
+const CHUNK_BYTES: u64 = 12_000;
 const FILE: &str = "sales.csv";
 /// About so many a file has.
 pub const CHUNKS: u64 = 14;

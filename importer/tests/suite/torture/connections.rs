@@ -27,9 +27,9 @@ async fn cut_before_or_behind_a_commit_every_sale_counts_once() {
 
 #[tokio::test]
 async fn cut_anywhere_every_sale_counts_once() {
-    let mut campaign = Campaign::begin("cut behind random bytes", Place::Shared, (2, 12)).await;
+    let mut campaign = Campaign::begin("cut behind random bytes", Place::Shared, (1, 12)).await;
     while campaign.goes_on().await {
-        let moment = Moment::Bytes(1 + campaign.random.below(350_000));
+        let moment = Moment::Bytes(1 + campaign.random.below(200_000));
         let import = campaign.import();
         cut(&mut campaign, import, (moment, Message::Withheld)).await;
     }
@@ -50,7 +50,7 @@ async fn disturb(campaign: &mut Campaign, function: &str) {
 
 #[tokio::test]
 async fn with_its_connections_terminated_every_sale_counts_once() {
-    let mut campaign = Campaign::begin("connections terminated", Place::Shared, (2, 12)).await;
+    let mut campaign = Campaign::begin("connections terminated", Place::Shared, (1, 12)).await;
     while campaign.goes_on().await {
         disturb(&mut campaign, "pg_terminate_backend").await;
     }
@@ -58,7 +58,7 @@ async fn with_its_connections_terminated_every_sale_counts_once() {
 
 #[tokio::test]
 async fn with_its_statements_cancelled_every_sale_counts_once() {
-    let mut campaign = Campaign::begin("statements cancelled", Place::Shared, (2, 12)).await;
+    let mut campaign = Campaign::begin("statements cancelled", Place::Shared, (1, 12)).await;
     while campaign.goes_on().await {
         disturb(&mut campaign, "pg_cancel_backend").await;
     }
@@ -68,7 +68,7 @@ async fn with_its_statements_cancelled_every_sale_counts_once() {
 /// the others are what an administrator may set beside it.
 #[tokio::test]
 async fn with_low_timeouts_on_its_role_every_sale_counts_once() {
-    let mut campaign = Campaign::begin("timeouts", Place::Shared, (2, 12)).await;
+    let mut campaign = Campaign::begin("timeouts", Place::Shared, (1, 12)).await;
     while campaign.goes_on().await {
         let import = campaign.import();
         let setting =

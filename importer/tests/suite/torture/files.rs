@@ -9,7 +9,7 @@ use super::books::Books;
 use crate::sales::{self, Random, Shape};
 
 /// Of a new file.
-pub const LINES: u64 = 2_500;
+pub const LINES: u64 = 1_500;
 
 /// The files of one ledger.
 #[derive(Default)]

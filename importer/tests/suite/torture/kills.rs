@@ -7,7 +7,7 @@ use super::{
 
 #[tokio::test]
 async fn killed_at_random_moments_every_sale_counts_once() {
-    let mut campaign = Campaign::begin("killed at random moments", Place::Shared, (4, 40)).await;
+    let mut campaign = Campaign::begin("killed at random moments", Place::Shared, (3, 40)).await;
     while campaign.goes_on().await {
         let (import, moment) = (campaign.import(), campaign.moment());
         let mut child = campaign.load(&import).spawn().unwrap();

@@ -36,7 +36,7 @@ const FIGURES: &str = "
 
 #[tokio::test]
 async fn readers_see_the_figures_before_or_after_and_nothing_between() {
-    let mut campaign = Campaign::begin("read all the time", Place::Shared, (3, 12)).await;
+    let mut campaign = Campaign::begin("read all the time", Place::Shared, (2, 12)).await;
     let mut answers = 0;
     for round in 0..campaign.wanted() {
         campaign.make_room().await;

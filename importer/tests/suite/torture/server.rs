@@ -4,7 +4,7 @@ use super::campaign::{Campaign, Place, ended};
 
 #[tokio::test]
 async fn with_its_server_restarted_every_sale_counts_once() {
-    let mut campaign = Campaign::begin("server restarted", Place::Own, (2, 12)).await;
+    let mut campaign = Campaign::begin("server restarted", Place::Own, (1, 12)).await;
     while campaign.goes_on().await {
         let (import, moment) = (campaign.import(), campaign.moment());
         let child = campaign.load(&import).spawn().unwrap();
@@ -17,10 +17,10 @@ async fn with_its_server_restarted_every_sale_counts_once() {
 
 #[tokio::test]
 async fn on_a_disk_that_is_full_every_sale_counts_once() {
-    let mut campaign = Campaign::begin("disk full", Place::SmallDisk, (2, 12)).await;
+    let mut campaign = Campaign::begin("disk full", Place::SmallDisk, (1, 12)).await;
     while campaign.goes_on().await {
         let import = campaign.import();
-        let free = campaign.random.below(1 << 19);
+        let free = campaign.random.below(1 << 18);
         campaign.disk().fill(free).unwrap();
         let output = ended(campaign.load(&import)).await;
         campaign.disk().clear().unwrap();

@@ -18,7 +18,7 @@ fn settle(campaign: &Campaign, import: &Import) -> Command {
 
 #[tokio::test]
 async fn settled_at_random_moments_a_run_has_one_end() {
-    let mut campaign = Campaign::begin("settled", Place::Shared, (4, 30)).await;
+    let mut campaign = Campaign::begin("settled", Place::Shared, (3, 30)).await;
     let mut abandoned = 0;
     for _ in 0..campaign.wanted() {
         campaign.make_room().await;
