@@ -3,7 +3,7 @@ cargo = $(if $(shell command -v cargo),cargo,$(error Rust is missing: install it
 everything = --workspace --features importer/failpoints,operator/failpoints
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test fmt lint generate check-generated chart deny bench bench-long \
+.PHONY: help run stop test torture fmt lint generate check-generated chart deny bench bench-long \
         bench-peers images tools cluster-up cluster-down cluster-status clean
 
 help: ## List the targets
@@ -16,6 +16,8 @@ stop: ## Stop all that was started; the database's data stays
 test: ## Test everything, with a real PostgreSQL, API server and cluster
 	$(cargo) xtask setup && cargo test $(everything) --exclude e2e && cargo test $(everything) --test chart --test cluster -- --test-threads=8
 	TAKINGS_POSTGRES=18 $(cargo) test $(everything) --test ledger --test postgres && TAKINGS_POSTGRES=18 cargo test $(everything) --test suite -- command_line totals
+torture: ## Break loads off by hundreds of faults of all kinds, and look at every figure (SEED=number)
+	TAKINGS_TORTURE=long TAKINGS_TORTURE_SEED=$(SEED) $(cargo) test --package importer --features importer/failpoints --test suite torture -- --nocapture
 fmt: ## Format the code
 	$(cargo) fmt --all
 lint: ## Check format and lints, warnings denied

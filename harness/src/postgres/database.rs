@@ -40,7 +40,8 @@ pub(super) fn psql(url: &str, sql: &str) -> Result<String> {
         .strip_prefix("postgres://")
         .and_then(|login| login.split_once(':'))
         .context("an URL without a password")?;
-    let mut command = Command::new("psql");
+    // Debian's /usr/bin/psql is a script that takes several times longer to start.
+    let mut command = Command::new(super::files::program("psql")?);
     command.env("PGPASSWORD", password).env("PGOPTIONS", "-c client_min_messages=warning");
     command.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", &format!("postgres://{user}@{place}")]);
     program::run_with_input(&mut command, sql)

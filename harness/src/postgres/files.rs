@@ -127,7 +127,7 @@ fn issue_certificate(folder: &Path, address: &str) -> Result<()> {
 }
 
 /// Gives the folder and what is in it to the account that runs PostgreSQL.
-fn own(folder: &Path) -> Result<()> {
+pub(super) fn own(folder: &Path) -> Result<()> {
     if program::is_root() {
         let owner = format!("{ACCOUNT}:{ACCOUNT}");
         program::run(Command::new("chown").arg("-R").arg(owner).arg(folder))?;

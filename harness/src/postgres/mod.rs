@@ -7,8 +7,10 @@
 mod database;
 mod files;
 mod release;
+mod small_disk;
 
 pub use database::Database;
+pub use small_disk::SmallDisk;
 
 use crate::{cache, packages, process::Daemon, program, progress};
 use anyhow::{Context, Result};
@@ -126,6 +128,18 @@ impl Server {
         Ok(())
     }
 
+    /// Restarts the server as an administrator in a hurry would (`pg_ctl restart -m immediate`):
+    /// it ends without a checkpoint, and recovers when it starts.
+    pub fn restart_immediately(&self) -> Result<()> {
+        daemon(&self.folder).stop(Signal::QUIT, Duration::from_secs(30))?;
+        self.start()
+    }
+
+    /// A disk of this size that holds a tablespace `small` of this server, gone when dropped.
+    pub fn small_disk(&self, bytes: u64) -> Result<SmallDisk> {
+        SmallDisk::create(self, bytes)
+    }
+
     /// Starts the server again on its port, with its data; nothing where it runs.
     pub fn start(&self) -> Result<()> {
         let daemon = daemon(&self.folder);
@@ -232,6 +246,7 @@ fn remove_orphans() -> Result<()> {
         let owner = name.strip_prefix("own-").and_then(|rest| rest.split_once('-'));
         if owner.is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists()) {
             stop(&folder)?;
+            small_disk::detach(&folder);
             fs::remove_dir_all(&folder)?;
         }
     }

@@ -24,5 +24,6 @@ mod program_http;
 mod range_server;
 mod resume;
 mod s3;
+mod torture;
 mod totals;
 mod traps;
