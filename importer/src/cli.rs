@@ -163,12 +163,13 @@ impl DatabaseArgs {
     }
 
     fn ledger(&self) -> Result<Ledger, LedgerError> {
-        self.ledger_for(CONNECTIONS)
+        self.ledger_for(CONNECTIONS, false)
     }
 
-    /// For so many transactions at once, with room beside them.
-    fn ledger_for(&self, connections: u32) -> Result<Ledger, LedgerError> {
-        let settings = PoolSettings { max_connections: connections + 2, ..PoolSettings::default() };
+    /// For so many transactions at once, with room beside them; read only, it can't write.
+    fn ledger_for(&self, connections: u32, read_only: bool) -> Result<Ledger, LedgerError> {
+        let max_connections = connections + 2;
+        let settings = PoolSettings { max_connections, read_only, ..PoolSettings::default() };
         Ok(Ledger::connect_lazy(&self.url()?, &settings))
     }
 }

@@ -1,6 +1,7 @@
 //! The stages joined: from a request and a source to an outcome.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{Read, Seek},
     os::unix::fs::FileExt,
@@ -10,7 +11,7 @@ use std::{
 use ledger::{
     Currency, Dataset, Digest, ImportId, MaxRejected, OnOverlap, Outcome, Run,
     outcome::RunResult,
-    postgres::{Begun, Ledger, LedgerError, OpenRun, RunRequest},
+    postgres::{Begun, Ledger, LedgerError, LoadedChunk, OpenRun, RunRequest},
 };
 use tokio::{
     sync::mpsc,
@@ -21,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     decompress::{Compression, Limits, decompress},
     digest,
+    dry_run::dry_run,
     error::LoadError,
     failpoint::hit,
     format::{DateOrder, Format},
     read::{End, read},
+    sink::Sink,
     source::{Opened, Reader, Source},
     survey::{DateOrderError, Survey, survey},
     tally::Tally,
@@ -61,6 +64,8 @@ pub struct LoadRequest {
     pub chunk_bytes: u32,
     /// How many of them at once.
     pub connections: u32,
+    /// Everything but writing: what the run would do, and nothing changed.
+    pub dry_run: bool,
     /// Who asked for it.
     pub requested_by: String,
     /// The request that brought it.
@@ -82,6 +87,7 @@ impl LoadRequest {
             limits: Limits::default(),
             chunk_bytes: CHUNK_BYTES,
             connections: CONNECTIONS,
+            dry_run: false,
             requested_by: String::new(),
             request_id: String::new(),
         }
@@ -98,6 +104,7 @@ pub async fn load(
 ) -> Outcome {
     let identity = (request.import_id, request.run);
     let stream = (request.dataset.clone(), request.currency.clone());
+    let is_dry = request.dry_run;
     // Ends the reading whichever way this function ends.
     let reading = cancel.child_token();
     let _stop_reading = reading.clone().drop_guard();
@@ -108,7 +115,8 @@ pub async fn load(
     };
     ended.unwrap_or_else(|error| {
         let result = if error.is_retryable() { RunResult::Fault } else { RunResult::Refused };
-        Outcome::bare(identity, stream, (result, error.reason()), error.to_string())
+        let outcome = Outcome::bare(identity, stream, (result, error.reason()), error.to_string());
+        if is_dry && result == RunResult::Refused { outcome.of_dry_run() } else { outcome }
     })
 }
 
@@ -119,6 +127,9 @@ async fn run(
     cancel: &CancellationToken,
 ) -> Result<Outcome, LoadError> {
     ledger.check_schema().await?;
+    if request.dry_run {
+        return dry_run(ledger, &request, source, cancel).await;
+    }
     let run = match ledger.begin(run_request(&request, &source)).await? {
         Begun::Ended(outcome) => return Ok(outcome),
         Begun::Open(run) => run,
@@ -153,7 +164,7 @@ async fn publish(
 ) -> Result<Outcome, LoadError> {
     let opened = source.open().await?;
     let Before { format, known } =
-        read_before(ledger, run, request, opened.file()?, cancel).await?;
+        read_before(Some((ledger, run)), request, opened.file()?, cancel).await?;
     if let Some((digest, bytes)) = &known
         && let Some(outcome) = ledger.publish_already_loaded(run, digest, *bytes).await?
     {
@@ -162,13 +173,9 @@ async fn publish(
     let load = ledger.open_load(run).await?;
     let loaded = Arc::new(load.loaded().await?);
     hit("after-open").await;
-    let (sender, work) = mpsc::channel(PIECES_AHEAD);
-    let (limits, piece_bytes) = (request.limits, request.chunk_bytes as usize);
+    let sink = Sink::Load(load.clone());
     let reader = opened.reader(cancel.clone());
-    let reading = spawn_blocking(move || read(reader, &format, limits, piece_bytes, &sender));
-    let written = write_all(&load, &loaded, request, work, tally).await;
-    let read = joined(reading).await;
-    let mut end = written.and(read);
+    let mut end = read_into(sink, &loaded, (reader, format), request, tally).await;
     if let Ok(read) = &end
         && (lock(tally).lacks(&loaded) || is_another(read, known))
     {
@@ -177,31 +184,40 @@ async fn publish(
     if let Err(LoadError::SourceChanged) = end {
         load.give_up().await?;
     }
-    let end = end?;
-    let totals = {
-        let mut tally = lock(tally);
-        tally.end(end);
-        tally.check(request.max_rejected)?;
-        tally.totals(end)
-    };
+    let totals = lock(tally).verdict(end?, request.max_rejected)?;
     hit("before-publish").await;
     let outcome = load.publish(totals).await?;
     hit("after-publish").await;
     Ok(outcome)
 }
 
+/// Reads a file to its end while what it holds goes into a sink.
+pub(crate) async fn read_into(
+    sink: Sink,
+    loaded: &Arc<BTreeMap<u32, LoadedChunk>>,
+    (reader, format): (Reader, Format),
+    request: &LoadRequest,
+    tally: &Arc<Mutex<Tally>>,
+) -> Result<End, LoadError> {
+    let (sender, work) = mpsc::channel(PIECES_AHEAD);
+    let (limits, piece_bytes) = (request.limits, request.chunk_bytes as usize);
+    let reading = spawn_blocking(move || read(reader, &format, limits, piece_bytes, &sender));
+    let written = write_all(sink, loaded, request, work, tally).await;
+    let read = joined(reading).await;
+    written.and(read)
+}
+
 /// What is known before a file is loaded.
-struct Before {
-    format: Format,
+pub(crate) struct Before {
+    pub(crate) format: Format,
     /// Its digest and how many bytes it has.
-    known: Option<(Digest, u64)>,
+    pub(crate) known: Option<(Digest, u64)>,
 }
 
 /// Reads a file to its end before it is loaded, where that may spare loading it, or where its
 /// dates are to tell their order.
-async fn read_before(
-    ledger: &Ledger,
-    run: &OpenRun,
+pub(crate) async fn read_before(
+    run: Option<(&Ledger, &OpenRun)>,
     request: &LoadRequest,
     file: Option<File>,
     cancel: &CancellationToken,
@@ -219,7 +235,9 @@ async fn read_before(
         let Survey { date_order, end } = joined(spawn_blocking(survey)).await?;
         format.date_order = date_order;
         Some((end.digest, end.bytes))
-    } else if ledger.may_be_loaded(run, plain_size(&file)?).await? {
+    } else if let Some((ledger, run)) = run
+        && ledger.may_be_loaded(run, plain_size(&file)?).await?
+    {
         Some(joined(spawn_blocking(move || digest_of(reader, limits))).await?)
     } else {
         None
@@ -237,7 +255,7 @@ fn plain_size(file: &File) -> Result<Option<u64>, LoadError> {
 }
 
 /// Whether a file is not the one that was read before.
-fn is_another(end: &End, known: Option<(Digest, u64)>) -> bool {
+pub(crate) fn is_another(end: &End, known: Option<(Digest, u64)>) -> bool {
     known.is_some_and(|known| known != (end.digest, end.bytes))
 }
 
@@ -250,7 +268,7 @@ pub(crate) async fn joined<T>(task: JoinHandle<Result<T, LoadError>>) -> Result<
     task.await.map_err(|error| LoadError::Internal(error.to_string()))?
 }
 
-fn run_request(request: &LoadRequest, source: &Source) -> RunRequest {
+pub(crate) fn run_request(request: &LoadRequest, source: &Source) -> RunRequest {
     RunRequest {
         import_id: request.import_id,
         run: request.run,

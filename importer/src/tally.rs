@@ -80,9 +80,11 @@ impl Tally {
         }
     }
 
-    /// The file was read to its end.
-    pub(crate) fn end(&mut self, end: End) {
+    /// The file was read to its end: what publish needs to know of it, unless it is refused.
+    pub(crate) fn verdict(&mut self, end: End, allowed: MaxRejected) -> Result<Totals, LoadError> {
         self.end = Some(end);
+        self.check(allowed)?;
+        Ok(self.totals(end))
     }
 
     /// The file can't be read beyond this piece: what came of later ones does not count.
@@ -110,7 +112,7 @@ impl Tally {
     }
 
     /// The verdict on the whole file.
-    pub(crate) fn check(&self, allowed: MaxRejected) -> Result<(), LoadError> {
+    fn check(&self, allowed: MaxRejected) -> Result<(), LoadError> {
         let (rejected, read) = (self.lines_rejected, self.lines_read);
         if allowed.allows(rejected, read) {
             Ok(())
@@ -119,8 +121,7 @@ impl Tally {
         }
     }
 
-    /// What publish needs to know of a file that was read to its end.
-    pub(crate) fn totals(&self, end: End) -> Totals {
+    fn totals(&self, end: End) -> Totals {
         let days = self.days();
         Totals {
             digest: end.digest,
@@ -135,9 +136,15 @@ impl Tally {
         }
     }
 
+    /// The first rejected lines.
+    pub(crate) fn first_rejects(&mut self) -> Vec<Reject> {
+        self.keep_first_rejects();
+        std::mem::take(&mut self.rejects)
+    }
+
     /// What is put on record of a file that can't be loaded.
     pub(crate) fn into_refusal(mut self, error: &LoadError) -> Refusal {
-        self.keep_first_rejects();
+        let rejects = self.first_rejects();
         let days = self.days();
         let read = self.pieces.values().map(|counts| counts.bytes_read).max().unwrap_or_default();
         Refusal {
@@ -148,7 +155,7 @@ impl Tally {
             first_sale_date: days.map(|days| days.0),
             last_sale_date: days.map(|days| days.1),
             reject_counts: self.reject_counts(),
-            rejects: self.rejects,
+            rejects,
             ..Refusal::unread(error.reason(), error.to_string())
         }
     }

@@ -10,7 +10,7 @@ use std::{
 
 use ledger::{
     MaxRejected, Reject,
-    postgres::{Chunk, Load, LoadedChunk, Names},
+    postgres::{Chunk, LoadedChunk, Names},
 };
 use tokio::{
     sync::mpsc::Receiver,
@@ -23,6 +23,7 @@ use crate::{
     parse::ParseError,
     pipeline::{LoadRequest, joined},
     read::Work,
+    sink::Sink,
     tally::{Counts, MAX_REJECTS, Tally},
 };
 
@@ -31,7 +32,7 @@ const PROGRESS_LINES: u64 = 1_000_000;
 
 /// What all writers share.
 struct Shared {
-    load: Load,
+    sink: Sink,
     loaded: Arc<BTreeMap<u32, LoadedChunk>>,
     max_rejected: MaxRejected,
     work: tokio::sync::Mutex<Receiver<Work>>,
@@ -40,14 +41,14 @@ struct Shared {
 
 /// Writes all pieces that come, but for those that are loaded.
 pub(crate) async fn write_all(
-    load: &Load,
+    sink: Sink,
     loaded: &Arc<BTreeMap<u32, LoadedChunk>>,
     request: &LoadRequest,
     work: Receiver<Work>,
     tally: &Arc<Mutex<Tally>>,
 ) -> Result<(), LoadError> {
     let shared = Arc::new(Shared {
-        load: load.clone(),
+        sink,
         loaded: loaded.clone(),
         max_rejected: request.max_rejected,
         work: tokio::sync::Mutex::new(work),
@@ -97,15 +98,13 @@ impl Shared {
                 names = Names::default();
                 continue;
             }
-            if !self.load.write(chunk, &mut names).await? {
-                return Err(LoadError::SourceChanged);
-            }
+            names = self.sink.write(chunk, names).await?;
             hit("after-chunk").await;
         }
     }
 
     fn encode(&self, work: &Work, names: &mut Names) -> (Chunk, Counts, Result<(), ParseError>) {
-        let mut chunk = self.load.chunk(work.piece.number, work.piece.bytes.len());
+        let mut chunk = self.sink.chunk(work.piece.number, work.piece.bytes.len());
         chunk.bytes_read = work.piece.bytes_read;
         chunk.content = work.piece.content;
         // A chunk with more than that is never written.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clap::Args;
+use clap::{Args, builder::FalseyValueParser};
 use ledger::{Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,9 @@ pub struct LoadArgs {
     /// How many lines may be rejected: a count such as 10, or a percentage such as 2%.
     #[arg(long, env = "TAKINGS_MAX_REJECTED", default_value = "0")]
     max_rejected: MaxRejected,
+    /// Reads, checks and compares the whole file, says what a load would do, and changes nothing.
+    #[arg(long, env = "TAKINGS_DRY_RUN", value_parser = FalseyValueParser::new())]
+    dry_run: bool,
     #[command(flatten)]
     format: FormatArgs,
     /// The import; a random one if not given. The same import and run load once at most.
@@ -96,7 +99,7 @@ impl LoadArgs {
     pub(super) async fn load(self, database: &DatabaseArgs, cancel: &CancellationToken) -> Outcome {
         let request = self.request();
         let identity = (request.import_id, request.run);
-        match database.ledger_for(self.connections) {
+        match database.ledger_for(self.connections, self.dry_run) {
             Ok(ledger) => {
                 let source = self.source.source();
                 let outcome = crate::load(&ledger, request, source, cancel).await;
@@ -122,6 +125,7 @@ impl LoadArgs {
             },
             chunk_bytes: self.chunk_bytes,
             connections: self.connections,
+            dry_run: self.dry_run,
             requested_by: self.requested_by.clone(),
             request_id: self.request_id.clone(),
         }

@@ -14,6 +14,7 @@ mod support;
 mod command_line;
 mod crash;
 mod datasets;
+mod dry_run;
 mod files;
 mod http;
 mod memory;

@@ -13,11 +13,7 @@ use super::{
     marks::Marks,
     run::{Totals, signed},
 };
-use crate::{
-    Digest, OnOverlap, Outcome,
-    order_days::{Figures, OrderKey},
-    outcome::Conflict,
-};
+use crate::{Digest, OnOverlap, Outcome, order_days::Figures};
 
 impl Load {
     /// Publishes the chunks that were written, or refuses them: the run's end, whichever it is. A
@@ -54,8 +50,8 @@ impl Load {
                 Err(LedgerError::LoadsChanged) => continue,
                 compared => compared?,
             };
-            if comparison.meeting.conflict_count > 0 {
-                return Err(conflict(&comparison));
+            if intended.on_overlap == OnOverlap::Fail && comparison.meeting.conflict_count > 0 {
+                return Err(comparison.overlap());
             }
             let noted = match marks.finish(&comparison.meeting).await {
                 // Another importer of the run compares at the same time.
@@ -224,27 +220,5 @@ impl Ledger {
         if let Err(error) = swept {
             tracing::warn!(imported_file_id, "left for later: {error}");
         }
-    }
-}
-
-fn conflict(comparison: &Comparison) -> LedgerError {
-    let meeting = &comparison.meeting;
-    let conflicts = meeting.conflicts.iter().filter_map(|conflict| {
-        let load = comparison.loads.get(conflict.load)?;
-        let id = |order: &OrderKey| String::from_utf8_lossy(&order.id()).into_owned();
-        let date = super::copy::date_of(conflict.day)?;
-        let import_id = crate::ImportId(load.import_id?);
-        let order_id = id(&conflict.order);
-        Some(Conflict { order_id, sale_date: date, import_id, load: load.load_id })
-    });
-    LedgerError::Overlap {
-        message: format!(
-            "{} order-days are in the ledger with other lines. Nothing was loaded: see conflicts, \
-             and choose onOverlap Skip (what is there stays) or Replace (these lines take their \
-             place).",
-            meeting.conflict_count
-        ),
-        conflicts: conflicts.collect(),
-        lines_skipped: meeting.lines_skipped,
     }
 }
