@@ -8,6 +8,7 @@ mod rejects;
 mod report;
 mod rescue;
 mod source;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     LoadRequest, Source,
     error::LoadError,
-    pipeline::{Before, is_another, read_before, read_into, run_request},
+    pipeline::{Before, counted, is_another, read_before, read_into, run_request},
+    progress::Stage,
     sink::Sink,
     tally::Tally,
     write::lock,
@@ -30,9 +31,12 @@ pub(crate) async fn dry_run(
         Begun::Open(run) => run,
     };
     tracing::info!(dataset = %request.dataset, "reading {source} without loading it");
-    let tally = Arc::new(Mutex::new(Tally::default()));
+    let tally = Arc::new(Mutex::new(Tally::of(&request.progress)));
     match read(&run, request, source, cancel, &tally).await {
-        Ok(totals) => Ok(run.end(totals).await?),
+        Ok(totals) => {
+            request.progress.enter(Stage::Comparing);
+            Ok(run.end(totals).await?)
+        }
         Err(error) if error.is_retryable() || matches!(error, LoadError::Ledger(_)) => Err(error),
         Err(error) => {
             let tally = std::mem::take(&mut *lock(&tally));
@@ -50,7 +54,8 @@ async fn read(
 ) -> Result<Totals, LoadError> {
     let opened = source.open().await?;
     let Before { format, known } = read_before(None, request, opened.file()?, cancel).await?;
-    let (sink, reader) = (Sink::DryRun(run.clone()), opened.reader(cancel.clone()));
+    let sink = Sink::DryRun(run.clone());
+    let reader = counted(opened, request, cancel)?;
     let end = read_into(sink, &Arc::default(), (reader, format), request, tally).await?;
     if is_another(&end, known) {
         return Err(LoadError::SourceChanged);

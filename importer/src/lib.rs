@@ -30,6 +30,7 @@ pub mod error;
 pub mod format;
 pub mod header;
 pub mod parse;
+pub mod progress;
 pub mod source;
 
 mod cut;
@@ -50,4 +51,5 @@ mod write;
 pub use decompress::Limits;
 pub use format::Format;
 pub use pipeline::{CHUNK_BYTES, CONNECTIONS, LoadRequest, load};
+pub use progress::Progress;
 pub use source::{HttpSettings, NetworkRules, Source};

@@ -26,6 +26,7 @@ use crate::{
     error::LoadError,
     failpoint::hit,
     format::{DateOrder, Format},
+    progress::{Counted, Progress, Stage},
     read::{End, read},
     sink::Sink,
     source::{Opened, Reader, Source},
@@ -70,6 +71,8 @@ pub struct LoadRequest {
     pub requested_by: String,
     /// The request that brought it.
     pub request_id: String,
+    /// How far it is.
+    pub progress: Progress,
 }
 
 impl LoadRequest {
@@ -90,6 +93,7 @@ impl LoadRequest {
             dry_run: false,
             requested_by: String::new(),
             request_id: String::new(),
+            progress: Progress::default(),
         }
     }
 }
@@ -104,7 +108,7 @@ pub async fn load(
 ) -> Outcome {
     let identity = (request.import_id, request.run);
     let stream = (request.dataset.clone(), request.currency.clone());
-    let is_dry = request.dry_run;
+    let (is_dry, progress) = (request.dry_run, request.progress.clone());
     // Ends the reading whichever way this function ends.
     let reading = cancel.child_token();
     let _stop_reading = reading.clone().drop_guard();
@@ -113,6 +117,7 @@ pub async fn load(
         () = cancel.cancelled() => Err(LoadError::Stopped),
         ended = run(ledger, request, source, &reading) => ended,
     };
+    progress.enter(Stage::Ended);
     ended.unwrap_or_else(|error| {
         let result = if error.is_retryable() { RunResult::Fault } else { RunResult::Refused };
         let outcome = Outcome::bare(identity, stream, (result, error.reason()), error.to_string());
@@ -141,7 +146,7 @@ async fn run(
         "loading {source}"
     );
     hit("after-begin").await;
-    let tally = Arc::new(Mutex::new(Tally::default()));
+    let tally = Arc::new(Mutex::new(Tally::of(&request.progress)));
     match publish(ledger, &run, &request, source, cancel, &tally).await {
         // Settled or published by another meanwhile: that end holds.
         Err(LoadError::Ledger(LedgerError::Ended)) => Ok(ledger.ended(&run).await?),
@@ -174,7 +179,7 @@ async fn publish(
     let loaded = Arc::new(load.loaded().await?);
     hit("after-open").await;
     let sink = Sink::Load(load.clone());
-    let reader = opened.reader(cancel.clone());
+    let reader = counted(opened, request, cancel)?;
     let mut end = read_into(sink, &loaded, (reader, format), request, tally).await;
     if let Ok(read) = &end
         && (lock(tally).lacks(&loaded) || is_another(read, known))
@@ -185,17 +190,29 @@ async fn publish(
         load.give_up().await?;
     }
     let totals = lock(tally).verdict(end?, request.max_rejected)?;
+    request.progress.enter(Stage::Comparing);
     hit("before-publish").await;
-    let outcome = load.publish(totals).await?;
+    let outcome =
+        load.publish_telling(totals, || request.progress.enter(Stage::Publishing)).await?;
     hit("after-publish").await;
     Ok(outcome)
+}
+
+/// What is loaded, its bytes counted.
+pub(crate) fn counted(
+    opened: Opened,
+    request: &LoadRequest,
+    cancel: &CancellationToken,
+) -> Result<Counted<Reader>, LoadError> {
+    let bytes = opened.bytes()?;
+    Ok(request.progress.read(Stage::Loading, bytes, opened.reader(cancel.clone())))
 }
 
 /// Reads a file to its end while what it holds goes into a sink.
 pub(crate) async fn read_into(
     sink: Sink,
     loaded: &Arc<BTreeMap<u32, LoadedChunk>>,
-    (reader, format): (Reader, Format),
+    (reader, format): (Counted<Reader>, Format),
     request: &LoadRequest,
     tally: &Arc<Mutex<Tally>>,
 ) -> Result<End, LoadError> {
@@ -229,8 +246,11 @@ pub(crate) async fn read_before(
         return if is_open { Err(DateOrderError::ReadOnce.into()) } else { Ok(before) };
     };
     let reader = Opened::File(file.try_clone()?).reader(cancel.clone());
+    let bytes = file.metadata()?.len();
+    let reading = |reader| request.progress.read(Stage::Reading, Some(bytes), reader);
     let known = if is_open {
         let (declared, piece_bytes) = (format.clone(), request.chunk_bytes as usize);
+        let reader = reading(reader);
         let survey = move || survey(reader, &declared, limits, piece_bytes);
         let Survey { date_order, end } = joined(spawn_blocking(survey)).await?;
         format.date_order = date_order;
@@ -238,6 +258,7 @@ pub(crate) async fn read_before(
     } else if let Some((ledger, run)) = run
         && ledger.may_be_loaded(run, plain_size(&file)?).await?
     {
+        let reader = reading(reader);
         Some(joined(spawn_blocking(move || digest_of(reader, limits))).await?)
     } else {
         None
@@ -259,7 +280,7 @@ pub(crate) fn is_another(end: &End, known: Option<(Digest, u64)>) -> bool {
     known.is_some_and(|known| known != (end.digest, end.bytes))
 }
 
-fn digest_of(reader: Reader, limits: Limits) -> Result<(Digest, u64), LoadError> {
+fn digest_of(reader: Counted<Reader>, limits: Limits) -> Result<(Digest, u64), LoadError> {
     let mut reader = decompress(reader, limits)?;
     Ok(digest::of(reader.by_ref())?)
 }

@@ -8,7 +8,7 @@ use ledger::{
     postgres::{LoadedChunk, Refusal, Totals},
 };
 
-use crate::{error::LoadError, read::End};
+use crate::{error::LoadError, progress::Progress, read::End};
 
 /// How many rejected lines a refused run keeps.
 pub(crate) const MAX_REJECTS: usize = 10_000;
@@ -31,6 +31,7 @@ pub(crate) struct Counts {
 /// The sum over all pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    progress: Progress,
     pieces: BTreeMap<u32, Counts>,
     lines_read: u64,
     lines_rejected: u64,
@@ -69,10 +70,16 @@ impl From<&LoadedChunk> for Counts {
 }
 
 impl Tally {
+    /// Nothing is known yet, and each piece that comes is told.
+    pub(crate) fn of(progress: &Progress) -> Self {
+        Self { progress: progress.clone(), ..Self::default() }
+    }
+
     /// Counts a piece in; they come in any order.
     pub(crate) fn add(&mut self, piece: u32, counts: Counts, rejects: &[Reject]) {
         self.lines_read += counts.lines_read;
         self.lines_rejected += counts.lines_rejected;
+        self.progress.add_lines(counts.lines_read, counts.lines_rejected);
         self.pieces.insert(piece, counts);
         self.rejects.extend_from_slice(&rejects[..rejects.len().min(MAX_REJECTS)]);
         if self.rejects.len() > 2 * MAX_REJECTS {
@@ -99,11 +106,6 @@ impl Tally {
     /// Whether chunks were loaded earlier that the file no longer has.
     pub(crate) fn lacks(&self, loaded: &BTreeMap<u32, LoadedChunk>) -> bool {
         loaded.keys().any(|number| !self.pieces.contains_key(number))
-    }
-
-    /// Records read so far.
-    pub(crate) fn lines_read(&self) -> u64 {
-        self.lines_read
     }
 
     /// Whether more lines are rejected than any number of further lines could make up for.
@@ -218,7 +220,7 @@ mod tests {
             add(&mut tally, piece, 10);
         }
         tally.cut_off_at(1);
-        assert_eq!(tally.lines_read(), 20);
+        assert_eq!(tally.lines_read, 20);
         let error = LoadError::Stopped;
         assert_eq!(tally.into_refusal(&error).reject_counts[&RejectReason::InvalidDate], 20);
     }

@@ -27,9 +27,6 @@ use crate::{
     tally::{Counts, MAX_REJECTS, Tally},
 };
 
-/// A log line tells how far a load is each time it has read so many lines more.
-const PROGRESS_LINES: u64 = 1_000_000;
-
 /// What all writers share.
 struct Shared {
     sink: Sink,
@@ -134,15 +131,11 @@ impl Shared {
         (chunk, counts, read): (Chunk, Counts, Result<(), ParseError>),
     ) -> Result<Chunk, LoadError> {
         let mut tally = lock(&self.tally);
-        let before = tally.lines_read();
         let rejects: &[Reject] = &chunk.rejects;
         tally.add(number, counts, rejects);
         if let Err(error) = read {
             tally.cut_off_at(number);
             return Err(error.into());
-        }
-        if tally.lines_read() / PROGRESS_LINES > before / PROGRESS_LINES {
-            tracing::info!(lines_read = tally.lines_read(), "still loading");
         }
         Ok(chunk)
     }

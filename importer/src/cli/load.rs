@@ -6,9 +6,9 @@ use clap::{Args, builder::FalseyValueParser};
 use ledger::{Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run};
 use tokio_util::sync::CancellationToken;
 
-use super::{DatabaseArgs, failed, hang_up, source::SourceArgs};
+use super::{DatabaseArgs, failed, hang_up, source::SourceArgs, watch::WatchArgs};
 use crate::{
-    CHUNK_BYTES, CONNECTIONS, LoadRequest,
+    CHUNK_BYTES, CONNECTIONS, LoadRequest, Progress,
     decompress::Limits,
     encoding::Encoding,
     format::{Comment, DateOrder, Delimiter, Field, Format, parse_column},
@@ -60,6 +60,8 @@ pub struct LoadArgs {
     /// How many transactions at once: more than the cores of both sides gains nothing.
     #[arg(long, env = "TAKINGS_CONNECTIONS", default_value_t = CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..=16))]
     connections: u32,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 #[derive(Args, Debug)]
@@ -101,8 +103,9 @@ impl LoadArgs {
         let identity = (request.import_id, request.run);
         match database.ledger_for(self.connections, self.dry_run) {
             Ok(ledger) => {
-                let source = self.source.source();
-                let outcome = crate::load(&ledger, request, source, cancel).await;
+                let (source, progress) = (self.source.source(), request.progress.clone());
+                let load = Box::pin(crate::load(&ledger, request, source, cancel));
+                let outcome = self.watch.watch(progress, load).await;
                 hang_up(&ledger).await;
                 outcome
             }
@@ -128,6 +131,7 @@ impl LoadArgs {
             dry_run: self.dry_run,
             requested_by: self.requested_by.clone(),
             request_id: self.request_id.clone(),
+            progress: Progress::default(),
         }
     }
 }

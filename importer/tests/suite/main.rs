@@ -21,6 +21,7 @@ mod memory;
 mod object_store;
 mod overlaps;
 mod program_http;
+mod progress;
 mod range_server;
 mod resume;
 mod s3;

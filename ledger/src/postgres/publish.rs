@@ -19,7 +19,16 @@ impl Load {
     /// Publishes the chunks that were written, or refuses them: the run's end, whichever it is. A
     /// `COMMIT` whose answer was lost is an error; who begins the run again learns how it ended.
     pub async fn publish(self, totals: Totals) -> Result<Outcome, LedgerError> {
-        let published = self.compare_and_publish(&totals).await;
+        self.publish_telling(totals, || ()).await
+    }
+
+    /// The same; tells each time that a comparison has ended and the publish begins.
+    pub async fn publish_telling(
+        self,
+        totals: Totals,
+        tell: impl Fn(),
+    ) -> Result<Outcome, LedgerError> {
+        let published = self.compare_and_publish(&totals, tell).await;
         let ended = match published {
             Ok(()) => self.ledger.outcome(self.run.imported_file_id).await,
             Err(LedgerError::AlreadyLoaded) => {
@@ -35,7 +44,11 @@ impl Load {
         ended
     }
 
-    async fn compare_and_publish(&self, totals: &Totals) -> Result<(), LedgerError> {
+    async fn compare_and_publish(
+        &self,
+        totals: &Totals,
+        tell: impl Fn(),
+    ) -> Result<(), LedgerError> {
         let intended = Intended {
             dataset_id: self.run.dataset_id,
             arriving: Some(self.id),
@@ -58,6 +71,7 @@ impl Load {
                 Err(error) if error.is_unique_violation() => continue,
                 noted => noted?,
             };
+            tell();
             match self.publish_compared(totals, &comparison, noted).await {
                 Err(LedgerError::LoadsChanged) => {}
                 result => return result,
