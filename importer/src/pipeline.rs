@@ -13,11 +13,13 @@ use ledger::{
     outcome::RunResult,
     postgres::{Begun, Ledger, LedgerError, LoadedChunk, OpenRun, RunRequest},
 };
+use telemetry::logs::SPANS;
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     decompress::{Compression, Limits, decompress},
@@ -109,13 +111,15 @@ pub async fn load(
     let identity = (request.import_id, request.run);
     let stream = (request.dataset.clone(), request.currency.clone());
     let (is_dry, progress) = (request.dry_run, request.progress.clone());
+    let (import_id, number) = identity;
+    let span = tracing::info_span!(target: SPANS, "load", %import_id, run = number.0);
     // Ends the reading whichever way this function ends.
     let reading = cancel.child_token();
     let _stop_reading = reading.clone().drop_guard();
     let ended = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(LoadError::Stopped),
-        ended = run(ledger, request, source, &reading) => ended,
+        ended = run(ledger, request, source, &reading).instrument(span) => ended,
     };
     progress.enter(Stage::Ended);
     ended.unwrap_or_else(|error| {
@@ -218,7 +222,10 @@ pub(crate) async fn read_into(
 ) -> Result<End, LoadError> {
     let (sender, work) = mpsc::channel(PIECES_AHEAD);
     let (limits, piece_bytes) = (request.limits, request.chunk_bytes as usize);
-    let reading = spawn_blocking(move || read(reader, &format, limits, piece_bytes, &sender));
+    let span = tracing::Span::current();
+    let reading = spawn_blocking(move || {
+        span.in_scope(|| read(reader, &format, limits, piece_bytes, &sender))
+    });
     let written = write_all(sink, loaded, request, work, tally).await;
     let read = joined(reading).await;
     written.and(read)

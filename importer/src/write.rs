@@ -12,10 +12,12 @@ use ledger::{
     MaxRejected, Reject,
     postgres::{Chunk, LoadedChunk, Names},
 };
+use telemetry::logs::SPANS;
 use tokio::{
     sync::mpsc::Receiver,
     task::{JoinSet, spawn_blocking},
 };
+use tracing::Instrument as _;
 
 use crate::{
     error::LoadError,
@@ -53,7 +55,7 @@ pub(crate) async fn write_all(
     });
     let mut writers = JoinSet::new();
     for _ in 0..request.connections.max(1) {
-        writers.spawn(shared.clone().write());
+        writers.spawn(shared.clone().write().in_current_span());
     }
     let mut ended = Ok(());
     while let Some(writer) = writers.join_next().await {
@@ -95,7 +97,8 @@ impl Shared {
                 names = Names::default();
                 continue;
             }
-            names = self.sink.write(chunk, names).await?;
+            let span = tracing::info_span!(target: SPANS, "chunk", number);
+            names = self.sink.write(chunk, names).instrument(span).await?;
             hit("after-chunk").await;
         }
     }

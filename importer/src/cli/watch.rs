@@ -16,6 +16,7 @@ use prometheus::{
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::progress::{Progress, Reached, Stage};
 
@@ -43,13 +44,13 @@ impl WatchArgs {
         let is_terminal = std::io::stderr().is_terminal();
         let mut watchers = JoinSet::new();
         if let Some(address) = self.admin_address {
-            watchers.spawn(serve(address, progress.clone()));
+            watchers.spawn(serve(address, progress.clone()).in_current_span());
         }
         let pause = Duration::from_secs(self.progress_seconds.into());
         if is_terminal {
             watchers.spawn(draw(progress));
         } else {
-            watchers.spawn(log(progress, pause));
+            watchers.spawn(log(progress, pause).in_current_span());
         }
         let ended = load.await;
         watchers.shutdown().await;

@@ -26,4 +26,5 @@ mod range_server;
 mod resume;
 mod s3;
 mod totals;
+mod traces;
 mod traps;

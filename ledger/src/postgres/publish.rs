@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
@@ -14,6 +15,9 @@ use super::{
     run::{Totals, signed},
 };
 use crate::{Digest, OnOverlap, Outcome, order_days::Figures};
+
+/// The target of spans that are for traces alone: `telemetry::logs` keeps it out of log lines.
+const SPANS: &str = "takings::trace";
 
 impl Load {
     /// Publishes the chunks that were written, or refuses them: the run's end, whichever it is. A
@@ -58,7 +62,8 @@ impl Load {
         for _ in 0..COMPARISONS {
             self.forget_comparison().await?;
             let mut marks = Marks::new(Some(self));
-            let compared = self.ledger.compare(intended, &mut marks).await;
+            let compare = tracing::info_span!(target: SPANS, "compare");
+            let compared = self.ledger.compare(intended, &mut marks).instrument(compare).await;
             let comparison = match compared {
                 Err(LedgerError::LoadsChanged) => continue,
                 compared => compared?,
@@ -72,7 +77,8 @@ impl Load {
                 noted => noted?,
             };
             tell();
-            match self.publish_compared(totals, &comparison, noted).await {
+            let publish = tracing::info_span!(target: SPANS, "publish");
+            match self.publish_compared(totals, &comparison, noted).instrument(publish).await {
                 Err(LedgerError::LoadsChanged) => {}
                 result => return result,
             }
