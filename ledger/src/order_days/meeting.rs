@@ -195,7 +195,7 @@ impl Meeting {
 
     /// Leaves the first conflicts by date and id.
     pub fn shorten_conflicts(&mut self) {
-        self.conflicts.sort_by_key(|conflict| (conflict.day, conflict.order.id()));
+        self.conflicts.sort_by_cached_key(|conflict| (conflict.day, conflict.order.id()));
         self.conflicts.truncate(CONFLICTS_SHOWN);
     }
 }
