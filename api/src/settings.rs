@@ -113,6 +113,7 @@ impl DatabaseSettings {
             max_connections: self.connections,
             acquire_timeout: self.acquire_timeout,
             statement_timeout: self.statement_timeout,
+            ..PoolSettings::default()
         }
     }
 

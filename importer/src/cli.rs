@@ -8,6 +8,7 @@ mod rejects;
 mod report;
 mod rescue;
 mod source;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -172,12 +173,12 @@ impl DatabaseArgs {
     }
 
     fn ledger(&self) -> Result<Ledger, LedgerError> {
-        self.ledger_for(CONNECTIONS)
+        self.ledger_for(CONNECTIONS, false)
     }
 
-    /// For so many transactions at once.
-    fn ledger_for(&self, connections: u32) -> Result<Ledger, LedgerError> {
-        let settings = PoolSettings { max_connections: connections, ..PoolSettings::default() };
+    /// For so many transactions at once; read only, it can't write.
+    fn ledger_for(&self, max_connections: u32, read_only: bool) -> Result<Ledger, LedgerError> {
+        let settings = PoolSettings { max_connections, read_only, ..PoolSettings::default() };
         Ok(Ledger::connect_lazy(&self.url()?, &settings))
     }
 }

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use importer::cli::{Cli, argument_error};
+use telemetry::traces::Traces;
+use tracing::Instrument as _;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> =
@@ -22,12 +24,19 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    telemetry::logs::init(&cli.logs, telemetry::Stream::Stderr).map_err(anyhow::Error::msg)?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let code = runtime.block_on(async {
+    let (traces, sent) = Traces::from_environment("takings-importer", runtime.handle().clone());
+    telemetry::logs::init_with(&cli.logs, telemetry::Stream::Stderr, traces.layer())
+        .map_err(anyhow::Error::msg)?;
+    if let Err(error) = sent {
+        tracing::warn!("{error}");
+    }
+    let run = async {
         let cancel = telemetry::shutdown::on_signal()?;
         anyhow::Ok(cli.run(&cancel).await)
-    });
+    };
+    let code = runtime.block_on(run.instrument(traces.span()));
+    traces.finish();
     // A thread that reads from a source which hangs must not hold up the exit.
     runtime.shutdown_background();
     code

@@ -1,6 +1,7 @@
 //! The stages joined: from a request and a source to an outcome.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{Read, Seek},
     os::unix::fs::FileExt,
@@ -10,21 +11,26 @@ use std::{
 use ledger::{
     Currency, Dataset, Digest, ImportId, MaxRejected, OnOverlap, Outcome, Run,
     outcome::RunResult,
-    postgres::{Begun, Ledger, LedgerError, OpenRun, RunRequest},
+    postgres::{Begun, Ledger, LedgerError, LoadedChunk, OpenRun, RunRequest},
 };
+use telemetry::logs::SPANS;
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     decompress::{Compression, Limits, decompress},
     digest,
+    dry_run::dry_run,
     error::LoadError,
     failpoint::hit,
     format::{DateOrder, Format},
+    progress::{Counted, Progress, Stage},
     read::{End, read},
+    sink::Sink,
     source::{Opened, Reader, Source},
     survey::{DateOrderError, Survey, survey},
     tally::Tally,
@@ -61,10 +67,14 @@ pub struct LoadRequest {
     pub chunk_bytes: u32,
     /// How many of them at once.
     pub connections: u32,
+    /// Everything but writing: what the run would do, and nothing changed.
+    pub dry_run: bool,
     /// Who asked for it.
     pub requested_by: String,
     /// The request that brought it.
     pub request_id: String,
+    /// How far it is.
+    pub progress: Progress,
 }
 
 impl LoadRequest {
@@ -82,8 +92,10 @@ impl LoadRequest {
             limits: Limits::default(),
             chunk_bytes: CHUNK_BYTES,
             connections: CONNECTIONS,
+            dry_run: false,
             requested_by: String::new(),
             request_id: String::new(),
+            progress: Progress::default(),
         }
     }
 }
@@ -98,17 +110,22 @@ pub async fn load(
 ) -> Outcome {
     let identity = (request.import_id, request.run);
     let stream = (request.dataset.clone(), request.currency.clone());
+    let (is_dry, progress) = (request.dry_run, request.progress.clone());
+    let (import_id, number) = identity;
+    let span = tracing::info_span!(target: SPANS, "load", %import_id, run = number.0);
     // Ends the reading whichever way this function ends.
     let reading = cancel.child_token();
     let _stop_reading = reading.clone().drop_guard();
     let ended = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(LoadError::Stopped),
-        ended = run(ledger, request, source, &reading) => ended,
+        ended = run(ledger, request, source, &reading).instrument(span) => ended,
     };
+    progress.enter(Stage::Ended);
     ended.unwrap_or_else(|error| {
         let result = if error.is_retryable() { RunResult::Fault } else { RunResult::Refused };
-        Outcome::bare(identity, stream, (result, error.reason()), error.to_string())
+        let outcome = Outcome::bare(identity, stream, (result, error.reason()), error.to_string());
+        if is_dry && result == RunResult::Refused { outcome.of_dry_run() } else { outcome }
     })
 }
 
@@ -119,6 +136,9 @@ async fn run(
     cancel: &CancellationToken,
 ) -> Result<Outcome, LoadError> {
     ledger.check_schema().await?;
+    if request.dry_run {
+        return dry_run(ledger, &request, source, cancel).await;
+    }
     let run = match ledger.begin(run_request(&request, &source)).await? {
         Begun::Ended(outcome) => return Ok(outcome),
         Begun::Open(run) => run,
@@ -130,7 +150,7 @@ async fn run(
         "loading {source}"
     );
     hit("after-begin").await;
-    let tally = Arc::new(Mutex::new(Tally::default()));
+    let tally = Arc::new(Mutex::new(Tally::of(&request.progress)));
     match publish(ledger, &run, &request, source, cancel, &tally).await {
         // Settled or published by another meanwhile: that end holds.
         Err(LoadError::Ledger(LedgerError::Ended)) => Ok(ledger.ended(&run).await?),
@@ -153,7 +173,7 @@ async fn publish(
 ) -> Result<Outcome, LoadError> {
     let opened = source.open().await?;
     let Before { format, known } =
-        read_before(ledger, run, request, opened.file()?, cancel).await?;
+        read_before(Some((ledger, run)), request, opened.file()?, cancel).await?;
     if let Some((digest, bytes)) = &known
         && let Some(outcome) = ledger.publish_already_loaded(run, digest, *bytes).await?
     {
@@ -162,13 +182,9 @@ async fn publish(
     let load = ledger.open_load(run).await?;
     let loaded = Arc::new(load.loaded().await?);
     hit("after-open").await;
-    let (sender, work) = mpsc::channel(PIECES_AHEAD);
-    let (limits, piece_bytes) = (request.limits, request.chunk_bytes as usize);
-    let reader = opened.reader(cancel.clone());
-    let reading = spawn_blocking(move || read(reader, &format, limits, piece_bytes, &sender));
-    let written = write_all(&load, &loaded, request, work, tally).await;
-    let read = joined(reading).await;
-    let mut end = written.and(read);
+    let sink = Sink::Load(load.clone());
+    let reader = counted(opened, request, cancel)?;
+    let mut end = read_into(sink, &loaded, (reader, format), request, tally).await;
     if let Ok(read) = &end
         && (lock(tally).lacks(&loaded) || is_another(read, known))
     {
@@ -177,31 +193,55 @@ async fn publish(
     if let Err(LoadError::SourceChanged) = end {
         load.give_up().await?;
     }
-    let end = end?;
-    let totals = {
-        let mut tally = lock(tally);
-        tally.end(end);
-        tally.check(request.max_rejected)?;
-        tally.totals(end)
-    };
+    let totals = lock(tally).verdict(end?, request.max_rejected)?;
+    request.progress.enter(Stage::Comparing);
     hit("before-publish").await;
-    let outcome = load.publish(totals).await?;
+    let outcome =
+        load.publish_telling(totals, || request.progress.enter(Stage::Publishing)).await?;
     hit("after-publish").await;
     Ok(outcome)
 }
 
+/// What is loaded, its bytes counted.
+pub(crate) fn counted(
+    opened: Opened,
+    request: &LoadRequest,
+    cancel: &CancellationToken,
+) -> Result<Counted<Reader>, LoadError> {
+    let bytes = opened.bytes()?;
+    Ok(request.progress.read(Stage::Loading, bytes, opened.reader(cancel.clone())))
+}
+
+/// Reads a file to its end while what it holds goes into a sink.
+pub(crate) async fn read_into(
+    sink: Sink,
+    loaded: &Arc<BTreeMap<u32, LoadedChunk>>,
+    (reader, format): (Counted<Reader>, Format),
+    request: &LoadRequest,
+    tally: &Arc<Mutex<Tally>>,
+) -> Result<End, LoadError> {
+    let (sender, work) = mpsc::channel(PIECES_AHEAD);
+    let (limits, piece_bytes) = (request.limits, request.chunk_bytes as usize);
+    let span = tracing::Span::current();
+    let reading = spawn_blocking(move || {
+        span.in_scope(|| read(reader, &format, limits, piece_bytes, &sender))
+    });
+    let written = write_all(sink, loaded, request, work, tally).await;
+    let read = joined(reading).await;
+    written.and(read)
+}
+
 /// What is known before a file is loaded.
-struct Before {
-    format: Format,
+pub(crate) struct Before {
+    pub(crate) format: Format,
     /// Its digest and how many bytes it has.
-    known: Option<(Digest, u64)>,
+    pub(crate) known: Option<(Digest, u64)>,
 }
 
 /// Reads a file to its end before it is loaded, where that may spare loading it, or where its
 /// dates are to tell their order.
-async fn read_before(
-    ledger: &Ledger,
-    run: &OpenRun,
+pub(crate) async fn read_before(
+    run: Option<(&Ledger, &OpenRun)>,
     request: &LoadRequest,
     file: Option<File>,
     cancel: &CancellationToken,
@@ -213,13 +253,19 @@ async fn read_before(
         return if is_open { Err(DateOrderError::ReadOnce.into()) } else { Ok(before) };
     };
     let reader = Opened::File(file.try_clone()?).reader(cancel.clone());
+    let bytes = file.metadata()?.len();
+    let reading = |reader| request.progress.read(Stage::Reading, Some(bytes), reader);
     let known = if is_open {
         let (declared, piece_bytes) = (format.clone(), request.chunk_bytes as usize);
+        let reader = reading(reader);
         let survey = move || survey(reader, &declared, limits, piece_bytes);
         let Survey { date_order, end } = joined(spawn_blocking(survey)).await?;
         format.date_order = date_order;
         Some((end.digest, end.bytes))
-    } else if ledger.may_be_loaded(run, plain_size(&file)?).await? {
+    } else if let Some((ledger, run)) = run
+        && ledger.may_be_loaded(run, plain_size(&file)?).await?
+    {
+        let reader = reading(reader);
         Some(joined(spawn_blocking(move || digest_of(reader, limits))).await?)
     } else {
         None
@@ -237,11 +283,11 @@ fn plain_size(file: &File) -> Result<Option<u64>, LoadError> {
 }
 
 /// Whether a file is not the one that was read before.
-fn is_another(end: &End, known: Option<(Digest, u64)>) -> bool {
+pub(crate) fn is_another(end: &End, known: Option<(Digest, u64)>) -> bool {
     known.is_some_and(|known| known != (end.digest, end.bytes))
 }
 
-fn digest_of(reader: Reader, limits: Limits) -> Result<(Digest, u64), LoadError> {
+fn digest_of(reader: Counted<Reader>, limits: Limits) -> Result<(Digest, u64), LoadError> {
     let mut reader = decompress(reader, limits)?;
     Ok(digest::of(reader.by_ref())?)
 }
@@ -250,7 +296,7 @@ pub(crate) async fn joined<T>(task: JoinHandle<Result<T, LoadError>>) -> Result<
     task.await.map_err(|error| LoadError::Internal(error.to_string()))?
 }
 
-fn run_request(request: &LoadRequest, source: &Source) -> RunRequest {
+pub(crate) fn run_request(request: &LoadRequest, source: &Source) -> RunRequest {
     RunRequest {
         import_id: request.import_id,
         run: request.run,

@@ -97,6 +97,8 @@ pub(crate) enum Opened {
         reader: Box<dyn AsyncRead + Send + Unpin>,
         /// `None`: it keeps its own time.
         read_timeout: Option<Duration>,
+        /// How many they are, where the source says it.
+        bytes: Option<u64>,
     },
 }
 
@@ -131,11 +133,11 @@ impl Source {
                     }
                     None => Remote::Web(Box::new(WebFile::new(&url, &credentials, &settings)?)),
                 };
-                let reader = resume::open(remote, &settings).await?;
-                Ok(Opened::Stream { reader, read_timeout: None })
+                let (reader, bytes) = resume::open(remote, &settings).await?;
+                Ok(Opened::Stream { reader, read_timeout: None, bytes })
             }
             Self::Stream { reader, read_timeout, .. } => {
-                Ok(Opened::Stream { reader, read_timeout: Some(read_timeout) })
+                Ok(Opened::Stream { reader, read_timeout: Some(read_timeout), bytes: None })
             }
         }
     }

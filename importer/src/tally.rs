@@ -8,7 +8,7 @@ use ledger::{
     postgres::{LoadedChunk, Refusal, Totals},
 };
 
-use crate::{error::LoadError, read::End};
+use crate::{error::LoadError, progress::Progress, read::End};
 
 /// How many rejected lines a refused run keeps.
 pub(crate) const MAX_REJECTS: usize = 10_000;
@@ -31,6 +31,7 @@ pub(crate) struct Counts {
 /// The sum over all pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    progress: Progress,
     pieces: BTreeMap<u32, Counts>,
     lines_read: u64,
     lines_rejected: u64,
@@ -69,10 +70,16 @@ impl From<&LoadedChunk> for Counts {
 }
 
 impl Tally {
+    /// Nothing is known yet, and each piece that comes is told.
+    pub(crate) fn of(progress: &Progress) -> Self {
+        Self { progress: progress.clone(), ..Self::default() }
+    }
+
     /// Counts a piece in; they come in any order.
     pub(crate) fn add(&mut self, piece: u32, counts: Counts, rejects: &[Reject]) {
         self.lines_read += counts.lines_read;
         self.lines_rejected += counts.lines_rejected;
+        self.progress.add_lines(counts.lines_read, counts.lines_rejected);
         self.pieces.insert(piece, counts);
         self.rejects.extend_from_slice(&rejects[..rejects.len().min(MAX_REJECTS)]);
         if self.rejects.len() > 2 * MAX_REJECTS {
@@ -80,9 +87,11 @@ impl Tally {
         }
     }
 
-    /// The file was read to its end.
-    pub(crate) fn end(&mut self, end: End) {
+    /// The file was read to its end: what publish needs to know of it, unless it is refused.
+    pub(crate) fn verdict(&mut self, end: End, allowed: MaxRejected) -> Result<Totals, LoadError> {
         self.end = Some(end);
+        self.check(allowed)?;
+        Ok(self.totals(end))
     }
 
     /// The file can't be read beyond this piece: what came of later ones does not count.
@@ -99,18 +108,13 @@ impl Tally {
         loaded.keys().any(|number| !self.pieces.contains_key(number))
     }
 
-    /// Records read so far.
-    pub(crate) fn lines_read(&self) -> u64 {
-        self.lines_read
-    }
-
     /// Whether more lines are rejected than any number of further lines could make up for.
     pub(crate) fn is_hopeless(&self, allowed: MaxRejected) -> bool {
         matches!(allowed, MaxRejected::Count(count) if self.lines_rejected > count)
     }
 
     /// The verdict on the whole file.
-    pub(crate) fn check(&self, allowed: MaxRejected) -> Result<(), LoadError> {
+    fn check(&self, allowed: MaxRejected) -> Result<(), LoadError> {
         let (rejected, read) = (self.lines_rejected, self.lines_read);
         if allowed.allows(rejected, read) {
             Ok(())
@@ -119,8 +123,7 @@ impl Tally {
         }
     }
 
-    /// What publish needs to know of a file that was read to its end.
-    pub(crate) fn totals(&self, end: End) -> Totals {
+    fn totals(&self, end: End) -> Totals {
         let days = self.days();
         Totals {
             digest: end.digest,
@@ -135,9 +138,15 @@ impl Tally {
         }
     }
 
+    /// The first rejected lines.
+    pub(crate) fn first_rejects(&mut self) -> Vec<Reject> {
+        self.keep_first_rejects();
+        std::mem::take(&mut self.rejects)
+    }
+
     /// What is put on record of a file that can't be loaded.
     pub(crate) fn into_refusal(mut self, error: &LoadError) -> Refusal {
-        self.keep_first_rejects();
+        let rejects = self.first_rejects();
         let days = self.days();
         let read = self.pieces.values().map(|counts| counts.bytes_read).max().unwrap_or_default();
         Refusal {
@@ -148,7 +157,7 @@ impl Tally {
             first_sale_date: days.map(|days| days.0),
             last_sale_date: days.map(|days| days.1),
             reject_counts: self.reject_counts(),
-            rejects: self.rejects,
+            rejects,
             ..Refusal::unread(error.reason(), error.to_string())
         }
     }
@@ -211,7 +220,7 @@ mod tests {
             add(&mut tally, piece, 10);
         }
         tally.cut_off_at(1);
-        assert_eq!(tally.lines_read(), 20);
+        assert_eq!(tally.lines_read, 20);
         let error = LoadError::Stopped;
         assert_eq!(tally.into_refusal(&error).reject_counts[&RejectReason::InvalidDate], 20);
     }

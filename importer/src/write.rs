@@ -10,12 +10,14 @@ use std::{
 
 use ledger::{
     MaxRejected, Reject,
-    postgres::{Chunk, Load, LoadedChunk, Names},
+    postgres::{Chunk, LoadedChunk, Names},
 };
+use telemetry::logs::SPANS;
 use tokio::{
     sync::mpsc::Receiver,
     task::{JoinSet, spawn_blocking},
 };
+use tracing::Instrument as _;
 
 use crate::{
     error::LoadError,
@@ -23,15 +25,13 @@ use crate::{
     parse::ParseError,
     pipeline::{LoadRequest, joined},
     read::Work,
+    sink::Sink,
     tally::{Counts, MAX_REJECTS, Tally},
 };
 
-/// A log line tells how far a load is each time it has read so many lines more.
-const PROGRESS_LINES: u64 = 1_000_000;
-
 /// What all writers share.
 struct Shared {
-    load: Load,
+    sink: Sink,
     loaded: Arc<BTreeMap<u32, LoadedChunk>>,
     max_rejected: MaxRejected,
     work: tokio::sync::Mutex<Receiver<Work>>,
@@ -40,14 +40,14 @@ struct Shared {
 
 /// Writes all pieces that come, but for those that are loaded.
 pub(crate) async fn write_all(
-    load: &Load,
+    sink: Sink,
     loaded: &Arc<BTreeMap<u32, LoadedChunk>>,
     request: &LoadRequest,
     work: Receiver<Work>,
     tally: &Arc<Mutex<Tally>>,
 ) -> Result<(), LoadError> {
     let shared = Arc::new(Shared {
-        load: load.clone(),
+        sink,
         loaded: loaded.clone(),
         max_rejected: request.max_rejected,
         work: tokio::sync::Mutex::new(work),
@@ -55,7 +55,7 @@ pub(crate) async fn write_all(
     });
     let mut writers = JoinSet::new();
     for _ in 0..request.connections.max(1) {
-        writers.spawn(shared.clone().write());
+        writers.spawn(shared.clone().write().in_current_span());
     }
     let mut ended = Ok(());
     while let Some(writer) = writers.join_next().await {
@@ -97,15 +97,14 @@ impl Shared {
                 names = Names::default();
                 continue;
             }
-            if !self.load.write(chunk, &mut names).await? {
-                return Err(LoadError::SourceChanged);
-            }
+            let span = tracing::info_span!(target: SPANS, "chunk", number);
+            names = self.sink.write(chunk, names).instrument(span).await?;
             hit("after-chunk").await;
         }
     }
 
     fn encode(&self, work: &Work, names: &mut Names) -> (Chunk, Counts, Result<(), ParseError>) {
-        let mut chunk = self.load.chunk(work.piece.number, work.piece.bytes.len());
+        let mut chunk = self.sink.chunk(work.piece.number, work.piece.bytes.len());
         chunk.bytes_read = work.piece.bytes_read;
         chunk.content = work.piece.content;
         // A chunk with more than that is never written.
@@ -135,15 +134,11 @@ impl Shared {
         (chunk, counts, read): (Chunk, Counts, Result<(), ParseError>),
     ) -> Result<Chunk, LoadError> {
         let mut tally = lock(&self.tally);
-        let before = tally.lines_read();
         let rejects: &[Reject] = &chunk.rejects;
         tally.add(number, counts, rejects);
         if let Err(error) = read {
             tally.cut_off_at(number);
             return Err(error.into());
-        }
-        if tally.lines_read() / PROGRESS_LINES > before / PROGRESS_LINES {
-            tracing::info!(lines_read = tally.lines_read(), "still loading");
         }
         Ok(chunk)
     }

@@ -4,6 +4,10 @@
 //! termination message and to standard output; the operator copies it into the status. Field
 //! names are those of the SalesImport's status.
 
+mod document;
+#[cfg(test)]
+mod tests;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +16,6 @@ use crate::{Currency, Dataset, Decimal, Digest, ImportId, Reject, Run};
 /// The kubelet keeps the *last* 4,096 bytes of a termination message: a longer one would lose
 /// its beginning and no longer be JSON.
 pub const MAX_BYTES: usize = 3_000;
-const MAX_MESSAGE_BYTES: usize = 600;
-const MAX_NAME_BYTES: usize = 120;
-const MAX_EXAMPLES: usize = 5;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +80,27 @@ pub struct Outcome {
     /// The first order-days that are there with other lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Conflict>,
+    /// What else a dry run found in a file that it could read and compare (`DryRun`). In no status:
+    /// the operator runs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub dry_run: Option<Found>,
+}
+
+/// What a dry run found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// Distinct orders of the accepted lines.
+    pub orders: u64,
+    /// Distinct order-days of the accepted lines.
+    pub order_days: u64,
+    /// Of these, how many are in the ledger with the same lines: they would be skipped.
+    pub order_days_same: u64,
+    /// Of these, how many are there with other lines: `onOverlap` decides.
+    pub order_days_conflicting: u64,
+    /// Sum of all accepted line totals, exact, whether they would be imported or not.
+    pub revenue: Decimal,
 }
 
 /// How a run ended, in one word.
@@ -95,7 +117,8 @@ pub enum RunResult {
     Fault,
     /// `settle` ended the run before it had published. Final.
     Abandoned,
-    /// Everything but the ledger changed.
+    /// A dry run: nothing was written. All else is as the run's own outcome would have it, the
+    /// reason first of all.
     DryRun,
 }
 
@@ -213,63 +236,26 @@ impl Outcome {
             revenue: None,
             rejects: Vec::new(),
             conflicts: Vec::new(),
+            dry_run: None,
         }
     }
 
-    /// The JSON document, one line, at most [`MAX_BYTES`]: texts and lists are capped first,
-    /// then the lists go, then the message shrinks.
+    /// What a dry run says where the run itself would end so.
     #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut capped = self.capped();
-        for shrink in [Self::drop_half_of_lists, Self::drop_lists, Self::halve_message] {
-            let json = capped.plain_json();
-            if json.len() <= MAX_BYTES {
-                return json;
-            }
-            shrink(&mut capped);
-        }
-        while capped.plain_json().len() > MAX_BYTES && !capped.message.is_empty() {
-            capped.halve_message();
-        }
-        capped.plain_json()
+    pub fn of_dry_run(self) -> Self {
+        let message =
+            format!("Dry run, nothing was written. The run would end so: {}", self.message);
+        Self { result: RunResult::DryRun, message, ..self }
     }
 
-    fn plain_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    fn capped(&self) -> Self {
-        let mut capped = self.clone();
-        cut(&mut capped.message, MAX_MESSAGE_BYTES);
-        capped.rejects.truncate(MAX_EXAMPLES);
-        capped.conflicts.truncate(MAX_EXAMPLES);
-        for reject in &mut capped.rejects {
-            cut(&mut reject.column, MAX_NAME_BYTES);
-            cut(&mut reject.value, MAX_NAME_BYTES);
+    /// That of its result; of a dry run, that of the run itself.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match (self.result, self.reason) {
+            (RunResult::DryRun, Reason::Published | Reason::AlreadyLoaded) => 0,
+            (RunResult::DryRun, _) => RunResult::Refused.exit_code(),
+            (result, _) => result.exit_code(),
         }
-        for conflict in &mut capped.conflicts {
-            cut(&mut conflict.order_id, MAX_NAME_BYTES);
-        }
-        if let Some(existing) = &mut capped.existing {
-            cut(&mut existing.filename, MAX_NAME_BYTES);
-            cut(&mut existing.requested_by, MAX_NAME_BYTES);
-        }
-        capped
-    }
-
-    fn drop_half_of_lists(&mut self) {
-        self.rejects.truncate(MAX_EXAMPLES / 2);
-        self.conflicts.truncate(MAX_EXAMPLES / 2);
-    }
-
-    fn drop_lists(&mut self) {
-        self.rejects.clear();
-        self.conflicts.clear();
-    }
-
-    fn halve_message(&mut self) {
-        let half = self.message.len() / 2;
-        cut(&mut self.message, half);
     }
 }
 
@@ -330,59 +316,6 @@ impl Reason {
             Self::Stopped => "Stopped",
             Self::Internal => "Internal",
             Self::Other => "Other",
-        }
-    }
-}
-
-/// Cuts a text to at most so many bytes, at a character's edge.
-fn cut(text: &mut String, bytes: usize) {
-    text.truncate(text.floor_char_boundary(bytes));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::RejectReason;
-    use proptest::prelude::*;
-
-    fn outcome(message: String) -> Outcome {
-        let id = "00000000-0000-4000-8000-000000000001".parse().unwrap();
-        let stream = (Dataset::default(), Currency::default());
-        Outcome::bare((id, Run(1)), stream, (RunResult::Refused, Reason::TooManyRejected), message)
-    }
-
-    #[test]
-    fn only_a_fault_is_worth_a_retry() {
-        assert_eq!(RunResult::Fault.exit_code(), 1);
-        assert_eq!(RunResult::AlreadyLoaded.exit_code(), 0);
-        assert_eq!(RunResult::Refused.exit_code(), 2);
-        assert!(!RunResult::Fault.is_final());
-    }
-
-    #[test]
-    fn a_reason_of_a_newer_importer_is_still_readable() {
-        assert_eq!(serde_json::from_str::<Reason>("\"FromTheFuture\"").unwrap(), Reason::Other);
-    }
-
-    proptest! {
-        #[test]
-        fn hostile_texts_stay_within_the_termination_message(
-            message in "(?s).{0,2000}",
-            value in "(?s)[\u{0}-\u{1f}\"\\\\é漢\u{1F600}]{0,400}",
-            count in 0_usize..40,
-        ) {
-            let mut outcome = outcome(message);
-            outcome.rejects = vec![Reject::new(7, &value, &value, RejectReason::InvalidDate); count];
-            outcome.conflicts = vec![Conflict {
-                order_id: value.clone(),
-                sale_date: jiff::civil::date(2025, 3, 1),
-                import_id: outcome.import_id,
-                load: 1,
-            }; count];
-            let json = outcome.to_json();
-            prop_assert!(json.len() <= MAX_BYTES, "{} bytes", json.len());
-            let read: Outcome = serde_json::from_str(&json).unwrap();
-            prop_assert_eq!((read.result, read.run), (outcome.result, outcome.run));
         }
     }
 }

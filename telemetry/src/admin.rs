@@ -44,11 +44,21 @@ pub async fn serve(
     readiness: impl Readiness,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let listener = TcpListener::bind(settings.admin_listen).await?;
+    serve_routes(settings.admin_listen, router(registry, readiness), shutdown).await
+}
+
+/// Serves these routes, which may be more than those of [`router`].
+///
+/// # Errors
+/// Where the port can't be had.
+pub async fn serve_routes(
+    address: SocketAddr,
+    routes: Router,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
     tracing::info!(address = %listener.local_addr()?, "the admin port is open");
-    axum::serve(listener, router(registry, readiness))
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
+    axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
 /// The routes of the admin port.

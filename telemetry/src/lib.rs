@@ -1,4 +1,4 @@
-//! What every program of Takings repeats: logs, metrics, the admin port, shutdown.
+//! What every program of Takings repeats: logs, metrics, traces, the admin port, shutdown.
 //!
 //! In come settings, each a flag and an environment variable; out go log lines, a registry and
 //! a small HTTP server. Nothing here knows what the program does.
@@ -7,6 +7,8 @@ pub mod admin;
 pub mod logs;
 pub mod metrics;
 pub mod shutdown;
+#[cfg(feature = "otlp")]
+pub mod traces;
 
 pub use admin::AdminSettings;
 pub use logs::{LogSettings, Stream};

@@ -7,7 +7,14 @@ use std::io;
 
 use clap::{Args, ValueEnum};
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt::MakeWriter, layer::SubscriberExt as _};
+
+/// The target of spans that are for traces alone, so that the fields of the span around them stay
+/// in the log lines.
+pub const SPANS: &str = "takings::trace";
+
+/// What records spans beside the log lines.
+pub type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// How and how much to log.
 #[derive(Args, Clone, Debug)]
@@ -43,34 +50,47 @@ pub enum Stream {
 /// # Errors
 /// A sentence where the filter is none, or where the process logs already.
 pub fn init(settings: &LogSettings, stream: Stream) -> Result<(), String> {
-    let set = match stream {
-        Stream::Stdout => {
-            tracing::subscriber::set_global_default(subscriber(settings, io::stdout)?)
-        }
-        Stream::Stderr => {
-            tracing::subscriber::set_global_default(subscriber(settings, io::stderr)?)
-        }
-    };
-    set.map_err(|error| format!("logging can't be started: {error}"))
+    init_with(settings, stream, None)
 }
 
-fn subscriber<W>(
+/// The same, and records spans.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_with(
     settings: &LogSettings,
-    writer: W,
-) -> Result<Box<dyn Subscriber + Send + Sync>, String>
+    stream: Stream,
+    spans: Option<SpanLayer>,
+) -> Result<(), String> {
+    let lines = match stream {
+        Stream::Stdout => lines(settings, io::stdout)?,
+        Stream::Stderr => lines(settings, io::stderr)?,
+    };
+    tracing::subscriber::set_global_default(subscriber(lines, spans))
+        .map_err(|error| format!("logging can't be started: {error}"))
+}
+
+fn subscriber(lines: SpanLayer, spans: Option<SpanLayer>) -> impl Subscriber + Send + Sync {
+    let layers: Vec<_> = [lines].into_iter().chain(spans).collect();
+    Registry::default().with(layers)
+}
+
+fn lines<W>(settings: &LogSettings, writer: W) -> Result<SpanLayer, String>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(&settings.log_level).map_err(|error| {
+    let directives = format!("{},{SPANS}=off", settings.log_level);
+    let filter = EnvFilter::builder().parse(directives).map_err(|error| {
         let level = &settings.log_level;
         format!("the log level {level:?} is no filter such as info or info,operator=debug: {error}")
     })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     Ok(match settings.log_format {
-        LogFormat::Text => Box::new(lines.with_ansi(false).finish()),
-        LogFormat::Json => Box::new(
-            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish(),
-        ),
+        LogFormat::Text => lines.with_ansi(false).with_filter(filter).boxed(),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_current_span(true);
+            lines.with_span_list(false).with_filter(filter).boxed()
+        }
     })
 }
 
@@ -101,9 +121,11 @@ mod tests {
     fn a_json_line_is_flat_and_carries_the_fields_of_its_span() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = subscriber(&settings("info"), move || writer.clone()).unwrap();
+        let lines_of = super::lines(&settings("info"), move || writer.clone()).unwrap();
+        let subscriber = subscriber(lines_of, None);
         tracing::subscriber::with_default(subscriber, || {
             let _span = tracing::info_span!("request", request_id = "r1").entered();
+            let _inner = tracing::info_span!(target: SPANS, "chunk", number = 1).entered();
             tracing::info!(status = 200, "answered");
             tracing::debug!("not shown");
         });
@@ -118,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_is_none_is_named_in_the_error() {
-        let error = subscriber(&settings("in fo=="), io::sink).err().unwrap();
+        let error = lines(&settings("in fo=="), io::sink).err().unwrap();
         assert!(error.contains("in fo=="), "{error}");
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use clap::Args;
+use clap::{Args, builder::FalseyValueParser};
 use ledger::{Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run};
 use tokio_util::sync::CancellationToken;
 
-use super::{DatabaseArgs, failed, hang_up, source::SourceArgs};
+use super::{DatabaseArgs, failed, hang_up, source::SourceArgs, watch::WatchArgs};
 use crate::{
-    CHUNK_BYTES, CONNECTIONS, LoadRequest,
+    CHUNK_BYTES, CONNECTIONS, LoadRequest, Progress,
     decompress::Limits,
     encoding::Encoding,
     format::{Comment, DateOrder, Delimiter, Field, Format, parse_column},
@@ -31,6 +31,9 @@ pub struct LoadArgs {
     /// How many lines may be rejected: a count such as 10, or a percentage such as 2%.
     #[arg(long, env = "TAKINGS_MAX_REJECTED", default_value = "0")]
     max_rejected: MaxRejected,
+    /// Reads, checks and compares the whole file, says what a load would do, and changes nothing.
+    #[arg(long, env = "TAKINGS_DRY_RUN", value_parser = FalseyValueParser::new())]
+    dry_run: bool,
     #[command(flatten)]
     format: FormatArgs,
     /// The import; a random one if not given. The same import and run load once at most.
@@ -57,6 +60,8 @@ pub struct LoadArgs {
     /// How many transactions at once: more than the cores of both sides gains nothing.
     #[arg(long, env = "TAKINGS_CONNECTIONS", default_value_t = CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..=16))]
     connections: u32,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 #[derive(Args, Debug)]
@@ -96,10 +101,11 @@ impl LoadArgs {
     pub(super) async fn load(self, database: &DatabaseArgs, cancel: &CancellationToken) -> Outcome {
         let request = self.request();
         let identity = (request.import_id, request.run);
-        match database.ledger_for(request.connections) {
+        match database.ledger_for(request.connections, self.dry_run) {
             Ok(ledger) => {
-                let source = self.source.source();
-                let outcome = crate::load(&ledger, request, source, cancel).await;
+                let (source, progress) = (self.source.source(), request.progress.clone());
+                let load = Box::pin(crate::load(&ledger, request, source, cancel));
+                let outcome = self.watch.watch(progress, load).await;
                 hang_up(&ledger).await;
                 outcome
             }
@@ -122,8 +128,10 @@ impl LoadArgs {
             },
             chunk_bytes: self.chunk_bytes,
             connections: self.worthwhile_connections(),
+            dry_run: self.dry_run,
             requested_by: self.requested_by.clone(),
             request_id: self.request_id.clone(),
+            progress: Progress::default(),
         }
     }
 

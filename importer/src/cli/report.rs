@@ -32,13 +32,13 @@ impl Report {
         let Outcome { import_id, run, message, .. } = outcome;
         let (result, reason) = (outcome.result.as_str(), outcome.reason.as_str());
         let peak_memory_bytes = peak_memory_bytes();
-        if outcome.result.exit_code() == 0 {
+        if outcome.exit_code() == 0 {
             tracing::info!(%import_id, run = run.0, result, reason, peak_memory_bytes, "{message}");
         } else {
             tracing::error!(%import_id, run = run.0, result, reason, peak_memory_bytes, "{message}");
         }
         self.write(&outcome.to_json());
-        ExitCode::from(outcome.result.exit_code())
+        ExitCode::from(outcome.exit_code())
     }
 
     pub(super) fn document(&self, document: &serde_json::Value) -> ExitCode {

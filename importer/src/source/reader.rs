@@ -39,11 +39,19 @@ impl Opened {
         }
     }
 
+    /// How many bytes it has, where that is known.
+    pub(crate) fn bytes(&self) -> io::Result<Option<u64>> {
+        match self {
+            Self::File(file) => Ok(Some(file.metadata()?.len())),
+            Self::Stream { bytes, .. } => Ok(*bytes),
+        }
+    }
+
     /// A reader; a stream is read on the runtime that this is called on.
     pub(crate) fn reader(self, cancel: CancellationToken) -> Reader {
         let bytes = match self {
             Self::File(file) => Bytes::File(file),
-            Self::Stream { reader, read_timeout } => {
+            Self::Stream { reader, read_timeout, .. } => {
                 Bytes::Stream { reader, read_timeout, runtime: Handle::current() }
             }
         };
@@ -96,7 +104,8 @@ mod tests {
         let (reader, _writer) = tokio::io::duplex(8);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let _entered = runtime.enter();
-        let opened = Opened::Stream { reader: Box::new(reader), read_timeout: Some(read_timeout) };
+        let (reader, read_timeout) = (Box::new(reader), Some(read_timeout));
+        let opened = Opened::Stream { reader, read_timeout, bytes: None };
         opened.reader(cancel).read(&mut [0]).unwrap_err().into()
     }
 
@@ -112,7 +121,8 @@ mod tests {
         let _entered = runtime.enter();
         let parts = [Ok(&[0x1f_u8, 0x8b, 8, 0, 0][..]), Err(io::Error::other("connection lost"))];
         let reader = Box::new(tokio_util::io::StreamReader::new(futures::stream::iter(parts)));
-        let opened = Opened::Stream { reader, read_timeout: Some(Duration::from_secs(5)) };
+        let read_timeout = Some(Duration::from_secs(5));
+        let opened = Opened::Stream { reader, read_timeout, bytes: None };
         let bytes = opened.reader(CancellationToken::new());
         let read = crate::decompress::decompress(bytes, crate::Limits::default());
         let read = read.and_then(|mut file| Ok(file.read_to_end(&mut Vec::new())?));

@@ -52,12 +52,14 @@ pub(super) struct Version {
     pub(super) size: Option<u64>,
 }
 
-/// Opens a file, and reads on wherever its connection is cut.
+/// Opens a file, and reads on wherever its connection is cut. Its size comes along, where it is
+/// told.
 pub(super) async fn open(
     remote: Remote,
     settings: &HttpSettings,
-) -> Result<Box<dyn AsyncRead + Send + Unpin>, SourceError> {
+) -> Result<(Box<dyn AsyncRead + Send + Unpin>, Option<u64>), SourceError> {
     let Answer { version, body, .. } = remote.open(None).await?;
+    let bytes_told = version.size;
     let reading = Reading {
         remote,
         point: Point { version, reached: 0 },
@@ -72,7 +74,7 @@ pub(super) async fn open(
         let next = reading.next().await.map_err(|error| io::Error::other(LoadError::from(error)));
         next.map(|bytes| Some((bytes?, reading)))
     });
-    Ok(Box::new(StreamReader::new(Box::pin(bytes))))
+    Ok((Box::new(StreamReader::new(Box::pin(bytes))), bytes_told))
 }
 
 impl Version {

@@ -21,7 +21,7 @@ fn outcome(output: &Output) -> Outcome {
     assert_eq!((text.lines().count(), text.ends_with('\n')), (1, true), "{output:?}");
     assert!(text.len() <= MAX_BYTES + 1);
     let outcome: Outcome = serde_json::from_str(text).unwrap();
-    assert_eq!(output.status.code(), Some(outcome.result.exit_code().into()), "{output:?}");
+    assert_eq!(output.status.code(), Some(outcome.exit_code().into()), "{output:?}");
     outcome
 }
 

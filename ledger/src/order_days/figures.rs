@@ -36,6 +36,28 @@ impl Figures {
         self.shift(days, -1);
     }
 
+    /// Adds other figures.
+    pub fn merge(&mut self, other: &Self) {
+        for (day, other) in &other.days {
+            let figures = self.days.entry(*day).or_default();
+            figures.revenue = figures.revenue + other.revenue;
+            figures.lines += other.lines;
+            figures.orders += other.orders;
+        }
+        for (pair, count) in &other.pairs {
+            *self.pairs.entry(*pair).or_default() += count;
+        }
+    }
+
+    /// How many order-days, how many orders and what revenue, where these are all the figures.
+    #[must_use]
+    pub fn sum(&self) -> (i64, i64, Decimal) {
+        let order_days = self.days.values().map(|day| day.orders).sum();
+        let pairs: i64 = self.pairs.values().sum();
+        let revenue = self.days.values().fold(Decimal::ZERO, |sum, day| sum + day.revenue);
+        (order_days, order_days - pairs, revenue)
+    }
+
     fn shift<'a>(&mut self, days: impl IntoIterator<Item = &'a OrderDay>, sign: i64) {
         let mut before = None;
         for order_day in days {

@@ -79,10 +79,16 @@ pub struct Meeting {
     pub lines_skipped: u64,
     /// By load that stays: order-days left to it, order-days taken from it.
     pub overlaps: BTreeMap<usize, (i64, i64)>,
-    /// How many order-days are there with other lines, where that fails the load.
+    /// How many order-days of the arriving load are there with the same lines.
+    pub same_count: u64,
+    /// How many order-days of the arriving load are there with other lines.
     pub conflict_count: u64,
     /// The first of them by date and id, each with the load that has it.
     pub conflicts: Vec<Superseded>,
+    /// How often more the chunks of the arriving load have orders than it has orders.
+    pub repeated_orders: u64,
+    /// The same of order-days.
+    pub repeated_order_days: u64,
 }
 
 /// One load's version of one order-day, from however many chunks.
@@ -97,8 +103,11 @@ impl Meeting {
     /// Takes in all parts of one order, at least two.
     pub fn meet(&mut self, change: &Change, order: &OrderKey, parts: &[Part<'_>]) {
         let role = |load: usize| change.roles.get(load).copied().unwrap_or(Role::Stays);
+        let (mut arriving_parts, mut arriving_days) = (0, 0);
         for part in parts.iter().filter(|part| role(part.load) == Role::Arrives) {
             self.own.subtract(part.days);
+            arriving_parts += 1;
+            arriving_days += part.days.len();
         }
         let versions = versions(parts);
         let live = |stays: fn(Role) -> bool| {
@@ -114,18 +123,26 @@ impl Meeting {
         let mut after = staying.clone();
         let arriving: Vec<_> =
             versions.iter().filter(|version| role(version.load) == Role::Arrives).collect();
+        self.repeated_orders += u64::saturating_sub(arriving_parts, 1);
+        self.repeated_order_days += (arriving_days - arriving.len()) as u64;
         let mut held = Vec::with_capacity(arriving.len());
         for version in arriving {
-            let there = staying.get(&version.order_day.day);
-            if there.is_some_and(|there| change.skips(version, there)) {
-                self.skip(order, version, there, parts);
-                continue;
-            }
-            if there.is_some() {
-                let others = versions.iter().filter(|other| {
-                    role(other.load) == Role::Stays && other.order_day.day == version.order_day.day
-                });
-                self.take_from(change, order, others);
+            if let Some(there) = staying.get(&version.order_day.day) {
+                let is_same = version.is_same(there);
+                self.count(order, there, is_same);
+                if is_same || change.on_overlap == OnOverlap::Skip {
+                    self.skip(order, version, there, parts);
+                    continue;
+                }
+                if change.on_overlap == OnOverlap::Replace {
+                    let day = version.order_day.day;
+                    self.take_from(
+                        order,
+                        versions.iter().filter(|other| {
+                            role(other.load) == Role::Stays && other.order_day.day == day
+                        }),
+                    );
+                }
             }
             after.insert(version.order_day.day, *version);
             held.push(version.order_day);
@@ -141,20 +158,25 @@ impl Meeting {
         }
     }
 
+    /// An order-day of the arriving load is there already.
+    fn count(&mut self, order: &OrderKey, there: &Version, is_same: bool) {
+        if is_same {
+            self.same_count += 1;
+            return;
+        }
+        self.conflict_count += 1;
+        self.conflicts.push(there.superseded(order));
+        if self.conflicts.len() > 2 * CONFLICTS_SHOWN {
+            self.shorten_conflicts();
+        }
+    }
+
     /// The arriving load leaves an order-day to the one that has it.
-    fn skip(
-        &mut self,
-        order: &OrderKey,
-        version: &Version,
-        there: Option<&Version>,
-        parts: &[Part<'_>],
-    ) {
+    fn skip(&mut self, order: &OrderKey, version: &Version, there: &Version, parts: &[Part<'_>]) {
         let day = version.order_day.day;
         self.lines_skipped += u64::from(version.order_day.lines);
-        self.superseded.push(Superseded { load: version.load, order: order.clone(), day });
-        if let Some(there) = there {
-            self.overlaps.entry(there.load).or_default().0 += 1;
-        }
+        self.superseded.push(version.superseded(order));
+        self.overlaps.entry(there.load).or_default().0 += 1;
         for part in parts.iter().filter(|part| part.load == version.load) {
             if let Some(index) = part.days.iter().position(|each| each.day == day) {
                 let Place { block, order_day } = part.place;
@@ -163,44 +185,29 @@ impl Meeting {
         }
     }
 
-    /// The arriving load takes an order-day from all that hold it, or conflicts with them.
-    fn take_from<'a>(
-        &mut self,
-        change: &Change,
-        order: &OrderKey,
-        others: impl DoubleEndedIterator<Item = &'a Version>,
-    ) {
-        let superseded = |version: &Version| Superseded {
-            load: version.load,
-            order: order.clone(),
-            day: version.order_day.day,
-        };
-        if change.on_overlap == OnOverlap::Fail {
-            self.conflict_count += 1;
-            self.conflicts.extend(others.map(superseded).next_back());
-            if self.conflicts.len() > 2 * CONFLICTS_SHOWN {
-                self.shorten_conflicts();
-            }
-            return;
-        }
+    /// The arriving load takes an order-day from all that hold it.
+    fn take_from<'a>(&mut self, order: &OrderKey, others: impl Iterator<Item = &'a Version>) {
         for version in others {
             self.overlaps.entry(version.load).or_default().1 += 1;
-            self.superseded.push(superseded(version));
+            self.superseded.push(version.superseded(order));
         }
     }
 
     /// Leaves the first conflicts by date and id.
     pub fn shorten_conflicts(&mut self) {
-        self.conflicts.sort_by_key(|conflict| (conflict.day, conflict.order.id()));
+        self.conflicts.sort_by_cached_key(|conflict| (conflict.day, conflict.order.id()));
         self.conflicts.truncate(CONFLICTS_SHOWN);
     }
 }
 
-impl Change {
-    /// Whether an arriving version is left to the one that is there: the same, or by policy.
-    fn skips(&self, arriving: &Version, there: &Version) -> bool {
-        self.on_overlap == OnOverlap::Skip
-            || (arriving.order_day == there.order_day && arriving.fingerprint == there.fingerprint)
+impl Version {
+    /// Whether both have the same lines.
+    fn is_same(&self, other: &Self) -> bool {
+        self.order_day == other.order_day && self.fingerprint == other.fingerprint
+    }
+
+    fn superseded(&self, order: &OrderKey) -> Superseded {
+        Superseded { load: self.load, order: order.clone(), day: self.order_day.day }
     }
 }
 

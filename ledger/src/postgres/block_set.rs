@@ -1,13 +1,16 @@
 //! The blocks of order-days that a comparison is about, read range by range.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sqlx::{Row, postgres::PgRow};
 
-use super::{Ledger, LedgerError, compare::ComparedLoad};
-use crate::order_days::{
-    Block, BlockError, Change, Fingerprint, OrderDays, OrderKey, Part, Place, Role,
+use super::{
+    Ledger, LedgerError,
+    compare::ComparedLoad,
+    set_block::{BlockParts, SetBlock},
+    spool::{SPOOLED, Spool},
 };
+use crate::order_days::{Block, BlockError, Change, OrderKey, Part, Place, Role};
 
 /// About how many orders a range has, of all loads: a small file may meet a ledger of any size.
 const RANGE_ORDERS: u64 = 50_000;
@@ -17,30 +20,11 @@ const BLOCKS_AT_ONCE: usize = 256;
 /// An order, and where it lies: the blocks by their place in the set, then its place in each.
 pub(super) type Met = (OrderKey, Vec<(usize, usize)>);
 
-/// A block that reaches into another, and what was read of it.
-#[derive(Debug)]
-pub(super) struct SetBlock {
-    /// Its load, by the place among the compared ones.
-    pub(super) load: usize,
-    load_id: i32,
-    pub(super) chunk: i32,
-    pub(super) block: i32,
-    orders: u32,
-    first: u128,
-    last: u128,
-    changes: bool,
-    keys: Vec<OrderKey>,
-    /// The range that is looked at.
-    range: std::ops::Range<usize>,
-    order_days: Option<OrderDays>,
-    fingerprints: Vec<Fingerprint>,
-    skipped: Vec<bool>,
-}
-
 /// All of them, in the order of their first ids.
 #[derive(Debug)]
 pub(super) struct BlockSet {
     dataset_id: i32,
+    spool: Option<Arc<Spool>>,
     blocks: Vec<SetBlock>,
     /// Those whose ids are in memory.
     open: Vec<usize>,
@@ -54,10 +38,14 @@ impl BlockSet {
         ledger: &Ledger,
         dataset_id: i32,
         loads: &[ComparedLoad],
+        spool: Option<&Arc<Spool>>,
     ) -> Result<Self, LedgerError> {
         let (changing, staying): (Vec<_>, Vec<_>) =
             loads.iter().enumerate().partition(|(_, load)| load.role != Role::Stays);
         let mut blocks = ranges(ledger, dataset_id, &changing, (0, u128::MAX)).await?;
+        if let Some((spool, place)) = spool.zip(loads.len().checked_sub(1)) {
+            blocks.extend(spool.blocks(place));
+        }
         let first = blocks.iter().map(|block| block.first).min();
         let last = blocks.iter().map(|block| block.last).max();
         if let Some(span) = first.zip(last)
@@ -66,7 +54,8 @@ impl BlockSet {
             blocks.extend(ranges(ledger, dataset_id, &staying, span).await?);
         }
         blocks.sort_by_key(|block| block.first);
-        Ok(Self { dataset_id, blocks: touching(blocks), open: Vec::new(), next: 0 })
+        let blocks = touching(blocks);
+        Ok(Self { dataset_id, spool: spool.cloned(), blocks, open: Vec::new(), next: 0 })
     }
 
     /// Goes on to the next range; false at the end.
@@ -198,9 +187,8 @@ impl BlockSet {
 
     async fn read_ids(&mut self, ledger: &Ledger, indices: &[usize]) -> Result<(), LedgerError> {
         for indices in indices.chunks(BLOCKS_AT_ONCE) {
-            for (index, row) in self.read(ledger, indices, true, false).await? {
-                let ids: &[u8] = row.try_get("ids")?;
-                self.blocks[index].keys = Block::read_ids(ids)?;
+            for (index, parts) in self.read(ledger, indices, true, false).await? {
+                self.blocks[index].keys = Block::read_ids(&parts.ids)?;
             }
         }
         Ok(())
@@ -213,15 +201,11 @@ impl BlockSet {
         fingerprints: bool,
     ) -> Result<(), LedgerError> {
         for indices in indices.chunks(BLOCKS_AT_ONCE) {
-            for (index, row) in self.read(ledger, indices, false, fingerprints).await? {
+            for (index, parts) in self.read(ledger, indices, false, fingerprints).await? {
                 let block = &mut self.blocks[index];
-                block.order_days = Some(Block::read_order_days(row.try_get("order_days")?)?);
-                if fingerprints {
-                    let bytes: &[u8] = row.try_get("fingerprints")?;
-                    block.fingerprints = Block::read_fingerprints(bytes)?;
-                }
-                let skipped: Option<&[u8]> = row.try_get("skipped")?;
-                block.skipped = skipped.map(bits).unwrap_or_default();
+                block.order_days = Some(Block::read_order_days(&parts.order_days)?);
+                block.fingerprints = Block::read_fingerprints(&parts.fingerprints)?;
+                block.skipped = bits(&parts.skipped);
             }
         }
         Ok(())
@@ -233,7 +217,29 @@ impl BlockSet {
         indices: &[usize],
         ids: bool,
         fingerprints: bool,
-    ) -> Result<Vec<(usize, PgRow)>, LedgerError> {
+    ) -> Result<Vec<(usize, BlockParts)>, LedgerError> {
+        let is_spooled = |index: &usize| self.blocks[*index].load_id == SPOOLED;
+        let (spooled, stored): (Vec<_>, Vec<_>) = indices.iter().copied().partition(is_spooled);
+        let mut parts = self.read_stored(ledger, &stored, ids, fingerprints).await?;
+        if let Some(spool) = &self.spool {
+            for index in spooled {
+                let read = spool.read(self.blocks[index].block).map_err(LedgerError::Spool)?;
+                parts.push((index, read));
+            }
+        }
+        Ok(parts)
+    }
+
+    async fn read_stored(
+        &self,
+        ledger: &Ledger,
+        indices: &[usize],
+        ids: bool,
+        fingerprints: bool,
+    ) -> Result<Vec<(usize, BlockParts)>, LedgerError> {
+        if indices.is_empty() {
+            return Ok(Vec::new());
+        }
         let part = |part: fn(&SetBlock) -> i32| {
             indices.iter().map(|&index| part(&self.blocks[index])).collect::<Vec<_>>()
         };
@@ -254,7 +260,7 @@ impl BlockSet {
             let place = usize::try_from(place - 1).ok();
             place.and_then(|place| indices.get(place).copied()).ok_or(BlockError.into())
         };
-        rows.into_iter().map(|row| Ok((place(&row)?, row))).collect()
+        rows.iter().map(|row| Ok((place(row)?, BlockParts::of(row)?))).collect()
     }
 }
 
@@ -336,21 +342,13 @@ async fn ranges(
                 let bytes: &[u8] = row.try_get(column)?;
                 Ok(u128::from_be_bytes(bytes.try_into().map_err(|_| BlockError)?))
             };
-            Ok(SetBlock {
-                load: places.get(&load_id).copied().ok_or(BlockError)?,
-                load_id,
-                chunk: row.try_get("chunk")?,
-                block: row.try_get("block")?,
-                orders: row.try_get::<i32, _>("order_count")?.cast_unsigned(),
-                first: head("first_order")?,
-                last: head("last_order")?,
+            let orders = row.try_get::<i32, _>("order_count")?.cast_unsigned();
+            Ok(SetBlock::new(
+                (places.get(&load_id).copied().ok_or(BlockError)?, load_id),
+                (row.try_get("chunk")?, row.try_get("block")?, orders),
+                (head("first_order")?, head("last_order")?),
                 changes,
-                keys: Vec::new(),
-                range: 0..0,
-                order_days: None,
-                fingerprints: Vec::new(),
-                skipped: Vec::new(),
-            })
+            ))
         })
         .collect()
 }

@@ -4,15 +4,16 @@
 //! other; of those only the ids, and the rest where an order lies in several of them. Memory
 //! holds one range at a time. Takes no lock: publish checks that the live loads are still those.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Ledger, LedgerError, block_set::BlockSet, marks::Marks};
+use super::{Ledger, LedgerError, block_set::BlockSet, marks::Marks, spool::Spool};
 use crate::{
-    OnOverlap,
+    ImportId, OnOverlap,
     order_days::{Change, Meeting, Role},
+    outcome::Conflict,
 };
 
 /// How often a comparison is done anew, since other loads were published meanwhile.
@@ -57,13 +58,24 @@ impl Ledger {
         intended: Intended,
         marks: &mut Marks<'_>,
     ) -> Result<Comparison, LedgerError> {
-        let (version, loads) = self.compared_loads(intended).await?;
+        let found = self.compared_loads(intended).await?;
+        self.meet(intended, found, None, marks).await
+    }
+
+    /// Compares loads of one state of the dataset. The arriving one's blocks may lie in a spool.
+    pub(super) async fn meet(
+        &self,
+        intended: Intended,
+        (version, loads): (i64, Vec<ComparedLoad>),
+        spool: Option<&Arc<Spool>>,
+        marks: &mut Marks<'_>,
+    ) -> Result<Comparison, LedgerError> {
         let change = Change {
             roles: loads.iter().map(|load| load.role).collect(),
             on_overlap: intended.on_overlap,
         };
         let mut meeting = Meeting::default();
-        let mut blocks = BlockSet::find(self, intended.dataset_id, &loads).await?;
+        let mut blocks = BlockSet::find(self, intended.dataset_id, &loads, spool).await?;
         while blocks.advance(self).await? {
             let met = blocks.met();
             blocks.read_met(self, &met, &change).await?;
@@ -77,7 +89,7 @@ impl Ledger {
     }
 
     /// The dataset's version and its live loads, with the one that arrives as the last.
-    async fn compared_loads(
+    pub(super) async fn compared_loads(
         &self,
         intended: Intended,
     ) -> Result<(i64, Vec<ComparedLoad>), LedgerError> {
@@ -98,9 +110,15 @@ impl Ledger {
             let role = if row.try_get("leaves")? { Role::Leaves } else { Role::Stays };
             loads.push(ComparedLoad { load_id, import_id: row.try_get("import_id")?, role });
         }
-        let arriving = |load_id| ComparedLoad { load_id, import_id: None, role: Role::Arrives };
-        loads.extend(intended.arriving.map(arriving));
+        loads.extend(intended.arriving.map(ComparedLoad::arriving));
         Ok((version, loads))
+    }
+}
+
+impl ComparedLoad {
+    /// A load that is to be published.
+    pub(super) fn arriving(load_id: i32) -> Self {
+        Self { load_id, import_id: None, role: Role::Arrives }
     }
 }
 
@@ -110,5 +128,33 @@ impl Comparison {
         let load = |index: &usize| self.loads.get(*index).map(|load| load.load_id);
         let overlaps = self.meeting.overlaps.iter();
         overlaps.filter_map(|(index, counts)| Some((load(index)?, *counts))).collect()
+    }
+
+    /// The first order-days that are there with other lines.
+    pub(super) fn conflicts(&self) -> Vec<Conflict> {
+        let conflicts = self.meeting.conflicts.iter().filter_map(|conflict| {
+            let load = self.loads.get(conflict.load)?;
+            Some(Conflict {
+                order_id: String::from_utf8_lossy(&conflict.order.id()).into_owned(),
+                sale_date: super::copy::date_of(conflict.day)?,
+                import_id: ImportId(load.import_id?),
+                load: load.load_id,
+            })
+        });
+        conflicts.collect()
+    }
+
+    /// Why such a load is refused, where nobody said what to do about it.
+    pub(super) fn overlap(&self) -> LedgerError {
+        LedgerError::Overlap {
+            message: format!(
+                "{} order-days are in the ledger with other lines. Nothing was loaded: see \
+                 conflicts, and choose onOverlap Skip (what is there stays) or Replace (these \
+                 lines take their place).",
+                self.meeting.conflict_count
+            ),
+            conflicts: self.conflicts(),
+            lines_skipped: self.meeting.lines_skipped,
+        }
     }
 }

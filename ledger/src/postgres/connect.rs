@@ -23,6 +23,8 @@ pub struct PoolSettings {
     pub acquire_timeout: Duration,
     /// Longest time a statement may take; zero is no limit.
     pub statement_timeout: Duration,
+    /// The database refuses every write.
+    pub read_only: bool,
 }
 
 impl Default for PoolSettings {
@@ -32,6 +34,7 @@ impl Default for PoolSettings {
             max_connections: 4,
             acquire_timeout: Duration::from_secs(10),
             statement_timeout: Duration::ZERO,
+            read_only: false,
         }
     }
 }
@@ -81,6 +84,7 @@ impl Ledger {
     #[must_use]
     pub fn connect_lazy(url: &DatabaseUrl, settings: &PoolSettings) -> Self {
         let timeout = settings.statement_timeout.as_millis().to_string();
+        let read_only = settings.read_only;
         let pool = PgPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(settings.acquire_timeout)
@@ -88,10 +92,15 @@ impl Ledger {
                 let timeout = timeout.clone();
                 Box::pin(async move {
                     // Set after connecting: poolers refuse unknown start-up options.
-                    sqlx::query("SELECT set_config('statement_timeout', $1, false)")
-                        .bind(timeout)
-                        .execute(connection)
-                        .await?;
+                    sqlx::query(
+                        "SELECT set_config('statement_timeout', $1, false),
+                            CASE WHEN $2 THEN
+                                set_config('default_transaction_read_only', 'on', false) END",
+                    )
+                    .bind(timeout)
+                    .bind(read_only)
+                    .execute(connection)
+                    .await?;
                     Ok(())
                 })
             })

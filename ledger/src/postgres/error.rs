@@ -29,6 +29,12 @@ pub enum LedgerError {
         /// Why it can't be read.
         source: std::io::Error,
     },
+    /// The temporary file of a dry run.
+    #[error(
+        "The dry run's temporary file can't be used: {0}. It lies in the folder that TMPDIR names \
+         (else /tmp) and takes about 30 bytes for each order of a day."
+    )]
+    Spool(#[source] std::io::Error),
     /// The database did not answer, broke off, or is full: worth a retry.
     #[error("The database is not available: {}.", why(.0))]
     Unavailable(#[source] sqlx::Error),

@@ -50,7 +50,11 @@ impl<'a> Marks<'a> {
         blocks: &BlockSet,
         loads: &[ComparedLoad],
     ) -> Result<(), LedgerError> {
-        let Some(load) = self.load else { return Ok(()) };
+        let Some(load) = self.load else {
+            meeting.skipped.clear();
+            meeting.superseded.clear();
+            return Ok(());
+        };
         for Place { block, order_day } in meeting.skipped.drain(..) {
             if let Some(block) = blocks.block(block) {
                 let bits = self.skipped.entry((block.chunk, block.block)).or_default();

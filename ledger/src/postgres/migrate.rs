@@ -9,7 +9,7 @@ use sqlx::{
 use super::{DatabaseUrl, Ledger, LedgerError};
 
 /// Every migration in order: version, what it is, its SQL. Append only, once released.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "roles", include_str!("../../../migrations/0001_roles.sql")),
     (2, "tables", include_str!("../../../migrations/0002_tables.sql")),
     (3, "grants", include_str!("../../../migrations/0003_grants.sql")),
@@ -18,10 +18,11 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "compare", include_str!("../../../migrations/0006_compare.sql")),
     (7, "publish", include_str!("../../../migrations/0007_publish.sql")),
     (8, "revert", include_str!("../../../migrations/0008_revert.sql")),
+    (9, "dry run", include_str!("../../../migrations/0009_dry_run.sql")),
 ];
 /// The oldest and the newest schema that this program works with.
-const OLDEST: i64 = 8;
-const NEWEST: i64 = 8;
+const OLDEST: i64 = 9;
+const NEWEST: i64 = 9;
 
 impl Ledger {
     /// Brings the database to the newest schema, as its owner. Returns how many migrations that

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
@@ -13,17 +14,25 @@ use super::{
     marks::Marks,
     run::{Totals, signed},
 };
-use crate::{
-    Digest, OnOverlap, Outcome,
-    order_days::{Figures, OrderKey},
-    outcome::Conflict,
-};
+use crate::{Digest, OnOverlap, Outcome, order_days::Figures};
+
+/// The target of spans that are for traces alone: `telemetry::logs` keeps it out of log lines.
+const SPANS: &str = "takings::trace";
 
 impl Load {
     /// Publishes the chunks that were written, or refuses them: the run's end, whichever it is. A
     /// `COMMIT` whose answer was lost is an error; who begins the run again learns how it ended.
     pub async fn publish(self, totals: Totals) -> Result<Outcome, LedgerError> {
-        let published = self.compare_and_publish(&totals).await;
+        self.publish_telling(totals, || ()).await
+    }
+
+    /// The same; tells each time that a comparison has ended and the publish begins.
+    pub async fn publish_telling(
+        self,
+        totals: Totals,
+        tell: impl Fn(),
+    ) -> Result<Outcome, LedgerError> {
+        let published = self.compare_and_publish(&totals, tell).await;
         let ended = match published {
             Ok(()) => self.ledger.outcome(self.run.imported_file_id).await,
             Err(LedgerError::AlreadyLoaded) => {
@@ -39,7 +48,11 @@ impl Load {
         ended
     }
 
-    async fn compare_and_publish(&self, totals: &Totals) -> Result<(), LedgerError> {
+    async fn compare_and_publish(
+        &self,
+        totals: &Totals,
+        tell: impl Fn(),
+    ) -> Result<(), LedgerError> {
         let intended = Intended {
             dataset_id: self.run.dataset_id,
             arriving: Some(self.id),
@@ -49,20 +62,23 @@ impl Load {
         for _ in 0..COMPARISONS {
             self.forget_comparison().await?;
             let mut marks = Marks::new(Some(self));
-            let compared = self.ledger.compare(intended, &mut marks).await;
+            let compare = tracing::info_span!(target: SPANS, "compare");
+            let compared = self.ledger.compare(intended, &mut marks).instrument(compare).await;
             let comparison = match compared {
                 Err(LedgerError::LoadsChanged) => continue,
                 compared => compared?,
             };
-            if comparison.meeting.conflict_count > 0 {
-                return Err(conflict(&comparison));
+            if intended.on_overlap == OnOverlap::Fail && comparison.meeting.conflict_count > 0 {
+                return Err(comparison.overlap());
             }
             let noted = match marks.finish(&comparison.meeting).await {
                 // Another importer of the run compares at the same time.
                 Err(error) if error.is_unique_violation() => continue,
                 noted => noted?,
             };
-            match self.publish_compared(totals, &comparison, noted).await {
+            tell();
+            let publish = tracing::info_span!(target: SPANS, "publish");
+            match self.publish_compared(totals, &comparison, noted).instrument(publish).await {
                 Err(LedgerError::LoadsChanged) => {}
                 result => return result,
             }
@@ -224,27 +240,5 @@ impl Ledger {
         if let Err(error) = swept {
             tracing::warn!(imported_file_id, "left for later: {error}");
         }
-    }
-}
-
-fn conflict(comparison: &Comparison) -> LedgerError {
-    let meeting = &comparison.meeting;
-    let conflicts = meeting.conflicts.iter().filter_map(|conflict| {
-        let load = comparison.loads.get(conflict.load)?;
-        let id = |order: &OrderKey| String::from_utf8_lossy(&order.id()).into_owned();
-        let date = super::copy::date_of(conflict.day)?;
-        let import_id = crate::ImportId(load.import_id?);
-        let order_id = id(&conflict.order);
-        Some(Conflict { order_id, sale_date: date, import_id, load: load.load_id })
-    });
-    LedgerError::Overlap {
-        message: format!(
-            "{} order-days are in the ledger with other lines. Nothing was loaded: see conflicts, \
-             and choose onOverlap Skip (what is there stays) or Replace (these lines take their \
-             place).",
-            meeting.conflict_count
-        ),
-        conflicts: conflicts.collect(),
-        lines_skipped: meeting.lines_skipped,
     }
 }

@@ -48,9 +48,10 @@ pub struct RunRequest {
 
 /// What [`Ledger::begin`] found.
 #[derive(Debug)]
-pub enum Begun {
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
+pub enum Begun<R = OpenRun> {
     /// Go on and load.
-    Open(OpenRun),
+    Open(R),
     /// The run has ended already, or can't begin: this is its outcome.
     Ended(Outcome),
 }
@@ -286,7 +287,7 @@ impl Ledger {
 
 impl RunRequest {
     /// A refusal that stands in no ledger, since the role may not write there.
-    fn refused(&self, reason: Reason, message: String) -> Outcome {
+    pub(super) fn refused(&self, reason: Reason, message: String) -> Outcome {
         Outcome::bare(
             (self.import_id, self.run),
             (self.dataset.clone(), self.currency.clone()),
@@ -329,12 +330,12 @@ pub(super) fn line_number(line: u32) -> i32 {
     i32::try_from(line).unwrap_or(i32::MAX)
 }
 
-fn number(run: Run) -> i32 {
+pub(super) fn number(run: Run) -> i32 {
     i32::try_from(run.0).unwrap_or(i32::MAX)
 }
 
 /// What a published run says, in a sentence.
-fn sentence(outcome: &Outcome) -> String {
+pub(super) fn sentence(outcome: &Outcome) -> String {
     if let Some(existing) = &outcome.existing {
         return named(existing);
     }

@@ -77,6 +77,8 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         format!("SELECT takings.add_rejects({row}, '{{1}}', '{{x}}', '{{x}}', '{{x}}')"),
         format!("SELECT takings.settle_run('{}', 1, 'victim')", file.import_id()),
         format!("SELECT * FROM takings.revertible_load('{}')", published.import_id()),
+        "SELECT takings.dry_run(gen_random_uuid(), 1, 'victim')".into(),
+        format!("SELECT takings.dry_publish(gen_random_uuid(), 1, {dataset}, 'SGD', '', '0', {digest})"),
         "SELECT takings.grant_dataset(session_user, 'victim')".into(),
         "SELECT takings.ensure_dataset('new')".into(),
         "SELECT takings.shift_figures(1, null, 1)".into(),

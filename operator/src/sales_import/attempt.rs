@@ -125,7 +125,7 @@ pub(crate) fn is_owned<K: Resource>(object: &K, uid: &str) -> bool {
 fn outcome(pod: &Pod, identity: &Identity, run: u32) -> Option<Outcome> {
     let terminated = terminated(pod)?;
     let outcome: Outcome = serde_json::from_str(terminated.message.as_deref()?).ok()?;
-    let exit_code = i32::from(outcome.result.exit_code());
+    let exit_code = i32::from(outcome.exit_code());
     let agrees = outcome.import_id == identity.import_id
         && outcome.run == Run(run)
         && terminated.exit_code == exit_code;
