@@ -1,5 +1,23 @@
 -- A run from its beginning to an end that put nothing into the ledger. Ends are final.
 
+-- Until a run has an end, its COMMITs need not wait for the disk: what a crash of the server takes
+-- away of it, always the last of it, the next try does again.
+CREATE FUNCTION takings.commit_without_waiting() RETURNS void
+LANGUAGE sql
+SET search_path = takings, pg_temp
+AS $$
+    SELECT set_config('synchronous_commit', 'off', true)
+$$;
+
+-- How a run ended is told at once: it is on disk by then, and all that was written before it.
+CREATE FUNCTION takings.commit_on_disk() RETURNS void
+LANGUAGE sql
+SET search_path = takings, pg_temp
+AS $$
+    SELECT set_config('synchronous_commit', 'on', true)
+    WHERE current_setting('synchronous_commit') = 'off'
+$$;
+
 -- The run's row, made where it is new. The caller looks at its status: only Running goes on, and
 -- has then the settings of the latest try.
 CREATE FUNCTION takings.begin_run(
@@ -66,21 +84,9 @@ BEGIN
     SELECT * INTO v_run FROM imported_file WHERE imported_file_id = p_imported_file_id
         FOR NO KEY UPDATE;
     PERFORM check_running(v_run);
-    -- How a run ended is told at once: it is on disk by then, and all that was written before it.
-    IF current_setting('synchronous_commit') = 'off' THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
-    END IF;
+    PERFORM commit_on_disk();
     RETURN v_run;
 END
-$$;
-
--- Until a run has an end, its COMMITs need not wait for the disk: what a crash of the server takes
--- away of it, always the last of it, the next try does again.
-CREATE FUNCTION takings.commit_without_waiting() RETURNS void
-LANGUAGE sql
-SET search_path = takings, pg_temp
-AS $$
-    SELECT set_config('synchronous_commit', 'off', true)
 $$;
 
 -- The run while it has no end, kept from ending until the transaction does.
@@ -149,6 +155,7 @@ DECLARE
     v_dataset_id integer := writable_dataset(p_dataset);
     v_imported_file_id bigint;
 BEGIN
+    PERFORM commit_on_disk();
     INSERT INTO imported_file (dataset_id, import_id, run, currency, filename, source, format,
             on_overlap, max_rejected, requested_by, request_id)
         VALUES (v_dataset_id, p_import_id, p_run, 'XXX', '', '', '', 'fail', '0', '', '')

@@ -32,6 +32,7 @@ AS $$
 DECLARE
     v_load load;
 BEGIN
+    PERFORM commit_on_disk();
     PERFORM FROM dataset WHERE dataset_id = (SELECT dataset_id FROM load WHERE load_id = p_load_id)
         FOR NO KEY UPDATE;
     SELECT * INTO v_load FROM load WHERE load_id = p_load_id;
