@@ -1,7 +1,7 @@
 -- What the ledger holds. A sale is written once and never updated, and deleted only where its load
 -- never counts again; what counts is decided by which loads are live. `sale` has no key, no index
 -- that is looked at while loading, no trigger and no foreign key: it is on the hot path. So are names
--- and rejected lines, without a foreign key (its check cost a third of a new name): what they belong
+-- and rejected lines, without a foreign key, which would be checked for each: what they belong
 -- to is never deleted, and only functions write them.
 
 -- Signed figures by day, and how many orders have two days in succession.

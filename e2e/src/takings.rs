@@ -77,7 +77,7 @@ impl Takings {
         };
         let ask_all = || -> Result<Vec<_>> { self.replicas()?.iter().map(ask_one).collect() };
         // A replica may go just then, in an upgrade: its successors are asked instead. And one may
-        // get no connection in time, on two cores with all these tests: it asks to be asked again.
+        // say that the database does not answer at the moment: it asks to be asked again.
         let pause = |_: &_| sleep(Duration::from_secs(2));
         let answers = (0..5).find_map(|_| ask_all().inspect_err(pause).ok());
         let mut answers = answers.map_or_else(ask_all, Ok)?;
