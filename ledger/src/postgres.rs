@@ -17,6 +17,7 @@ mod maintain;
 mod marks;
 mod migrate;
 mod names;
+mod no_delay;
 mod publish;
 mod read;
 mod run;

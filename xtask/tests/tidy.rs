@@ -73,6 +73,17 @@ fn importer_and_api_hold_no_kubernetes_client() {
 }
 
 #[test]
+fn one_file_is_unsafe() {
+    let unsafe_files: Vec<_> = files(".", ".rs")
+        .into_iter()
+        .filter(|(_, text)| code(text).contains("unsafe {"))
+        .map(|(path, _)| path)
+        .filter(|path| path != "xtask/tests/tidy.rs")
+        .collect();
+    assert_eq!(unsafe_files, ["ledger/src/postgres/no_delay.rs"]);
+}
+
+#[test]
 fn the_ledger_depends_on_no_program() {
     is_made_without("ledger", &["kube", "axum", "reqwest", "importer", "operator", "api"]);
 }

@@ -4,11 +4,11 @@
 use std::{fmt, path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
-    ConnectOptions,
+    AssertSqlSafe, ConnectOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, no_delay::send_at_once};
 
 /// Where the database is and who logs in. Shown without its password.
 #[derive(Clone)]
@@ -83,28 +83,28 @@ impl Ledger {
     /// A ledger that connects when it is first used.
     #[must_use]
     pub fn connect_lazy(url: &DatabaseUrl, settings: &PoolSettings) -> Self {
-        let timeout = settings.statement_timeout.as_millis().to_string();
-        let read_only = settings.read_only;
+        let (timeout, read_only) = (settings.statement_timeout, settings.read_only);
+        let options = url.options();
+        let port = options.get_port();
         let pool = PgPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(settings.acquire_timeout)
             .after_connect(move |connection, _| {
-                let timeout = timeout.clone();
                 Box::pin(async move {
+                    // Slower where it can't be done, and as right.
+                    if let Err(error) = send_at_once(port) {
+                        tracing::debug!(%error, "Nagle's algorithm stays on");
+                    }
                     // Set after connecting: poolers refuse unknown start-up options.
-                    sqlx::query(
-                        "SELECT set_config('statement_timeout', $1, false),
-                            CASE WHEN $2 THEN
-                                set_config('default_transaction_read_only', 'on', false) END",
-                    )
-                    .bind(timeout)
-                    .bind(read_only)
-                    .execute(connection)
-                    .await?;
+                    let mut settings = format!("SET statement_timeout = {}", timeout.as_millis());
+                    if read_only {
+                        settings += "; SET default_transaction_read_only = on";
+                    }
+                    sqlx::raw_sql(AssertSqlSafe(settings)).execute(connection).await?;
                     Ok(())
                 })
             })
-            .connect_lazy_with(url.options());
+            .connect_lazy_with(options);
         Self { pool }
     }
 

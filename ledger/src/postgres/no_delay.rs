@@ -1,0 +1,48 @@
+//! Switches Nagle's algorithm off on the connections to the database, as every PostgreSQL client
+//! does but sqlx 0.9.0: there a message waits for up to 40 ms until the server has confirmed the
+//! one before. To be removed with the release that has
+//! <https://github.com/transact-rs/sqlx/pull/4336>.
+//!
+//! sqlx does not give its sockets away, so that they are found among the open files.
+
+use std::{
+    fs, io,
+    os::fd::{BorrowedFd, RawFd},
+};
+
+use socket2::SockRef;
+
+/// Does so for all connections to this port, and tells how many there are.
+pub(super) fn send_at_once(port: u16) -> io::Result<usize> {
+    let open = fs::read_dir("/dev/fd")?;
+    let numbers: Vec<RawFd> =
+        open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    Ok(numbers.into_iter().filter(|number| is_sent_at_once(*number, port)).count())
+}
+
+fn is_sent_at_once(number: RawFd, port: u16) -> bool {
+    // SAFETY: only lent to system calls that change nothing but how long a connection to the
+    // database waits. A number that is closed meanwhile, or is no socket, is answered with an
+    // error; one that another file has got meanwhile is asked what it is.
+    #[expect(unsafe_code, reason = "sqlx has no other way to its sockets")]
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let socket = SockRef::from(&borrowed);
+    let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
+    peer.is_some_and(|peer| peer.port() == port) && socket.set_tcp_nodelay(true).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn connections_to_the_port_are_found_and_no_others() {
+        let [database, other] = [0, 0].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let connect = |to: &TcpListener| TcpStream::connect(to.local_addr().unwrap()).unwrap();
+        let [first, second, apart] = [connect(&database), connect(&database), connect(&other)];
+        assert_eq!(send_at_once(database.local_addr().unwrap().port()).unwrap(), 2);
+        let are_sent_at_once = [first, second, apart].map(|socket| socket.nodelay().unwrap());
+        assert_eq!(are_sent_at_once, [true, true, false]);
+    }
+}
