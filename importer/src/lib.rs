@@ -38,7 +38,7 @@ mod date;
 mod digest;
 mod dry_run;
 mod failpoint;
-mod find;
+mod field_ends;
 mod opening;
 mod pipeline;
 mod read;

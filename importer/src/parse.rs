@@ -11,7 +11,7 @@
 use memchr::{memchr, memchr2, memchr2_iter};
 
 use crate::{
-    find::Finder,
+    field_ends::FieldEnds,
     format::{Comment, Format},
 };
 
@@ -69,7 +69,7 @@ pub struct Records<'a> {
     line: u32,
     delimiter: u8,
     comment: Option<u8>,
-    field_ends: Finder,
+    field_ends: FieldEnds,
     fields: Vec<Field>,
     /// Fields that do not stand in the text as they are.
     unquoted: Vec<u8>,
@@ -147,7 +147,7 @@ impl<'a> Records<'a> {
             line,
             delimiter,
             comment: format.comment.map(Comment::byte),
-            field_ends: Finder::new([delimiter, b'\n', b'\r']),
+            field_ends: FieldEnds::new(delimiter),
             fields: Vec::new(),
             unquoted: Vec::new(),
         }
@@ -227,16 +227,11 @@ impl<'a> Records<'a> {
 
     /// Fields side by side that do not begin with a quote: quotes in them are characters.
     fn plain(&mut self) {
-        let mut start = self.position;
-        for end in self.field_ends.from(self.text, start) {
-            self.fields.push(Field { start, end, is_unquoted: false });
-            self.position = end;
+        let (mut start, fields) = (self.position, &mut self.fields);
+        self.position = self.field_ends.plain(self.text, start, |end| {
+            fields.push(Field { start, end, is_unquoted: false });
             start = end + 1;
-            let goes_on = self.text.get(end) == Some(&self.delimiter);
-            if !goes_on || self.text.get(start) == Some(&b'"') {
-                return;
-            }
-        }
+        });
     }
 
     /// A field that begins with a quote.
@@ -249,7 +244,7 @@ impl<'a> Records<'a> {
         let inner = &self.text[open..close];
         let line_ends = count_line_ends(inner);
         self.line += line_ends;
-        self.position = self.field_ends.find(self.text, close + 1);
+        self.position = self.field_ends.first(self.text, close + 1);
         let tail = &self.text[close + 1..self.position];
         if !tail.is_empty() && line_ends > 0 {
             return Err(ParseError::DoubtfulQuote { line });

@@ -74,13 +74,14 @@ impl<'a> Fields<'a, '_> {
 
     #[inline]
     fn text(&self, field: Field) -> Result<Option<&'a str>, Wrong> {
-        let text = self.columns.text(self.record, field);
-        if text.is_some_and(is_usual) && !self.record.may_have_nul() {
-            return Ok(text);
+        match self.columns.text(self.record, field) {
+            Some("" | "---") => Ok(None),
+            Some(text) if is_usual(text) && !self.record.may_have_nul() => Ok(Some(text)),
+            text => self.unusual(field, text),
         }
-        self.unusual(field, text)
     }
 
+    #[cold]
     fn unusual(&self, field: Field, text: Option<&'a str>) -> Result<Option<&'a str>, Wrong> {
         let text = text.ok_or((field, RejectReason::InvalidUtf8))?.trim();
         if self.record.may_have_nul() && text.contains('\0') {

@@ -20,6 +20,7 @@ mod names;
 mod no_delay;
 mod publish;
 mod read;
+mod read_blocks;
 mod run;
 mod set_block;
 mod spool;

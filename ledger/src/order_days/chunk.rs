@@ -1,5 +1,7 @@
 //! The order-days of one chunk of a file: lines in, sorted blocks and their figures out.
 
+use std::cmp::Ordering;
+
 use super::{Block, Figures, Fingerprint, OrderDay, block::BlockWriter, key};
 use crate::Decimal;
 
@@ -50,9 +52,7 @@ impl ChunkOrders {
         let ids = std::mem::take(&mut self.ids);
         let id = |entry: &Entry| &ids[entry.start..entry.end];
         let place = |entry: &Entry| (entry.head, id(entry), entry.order_day.day);
-        if !self.entries.is_sorted_by_key(place) {
-            self.entries.sort_by(|a, b| place(a).cmp(&place(b)));
-        }
+        self.entries = sorted(self.entries, |a, b| place(a).cmp(&place(b)));
         self.entries.dedup_by(|later, kept| {
             let same = place(later) == place(kept);
             if same {
@@ -70,10 +70,52 @@ impl ChunkOrders {
     }
 }
 
+/// Sorts what is nearly sorted, as files are: only what goes back is sorted, and then put between
+/// the others.
+fn sorted<T>(items: Vec<T>, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    if items.is_sorted_by(|a, b| order(a, b).is_le()) {
+        return items;
+    }
+    let (count, mut strays) = (items.len(), Vec::new());
+    let mut ascending = Vec::with_capacity(count);
+    for item in items {
+        match ascending.last() {
+            Some(last) if order(&item, last).is_lt() => strays.push(item),
+            _ => ascending.push(item),
+        }
+    }
+    strays.sort_unstable_by(&order);
+    let mut sorted = Vec::with_capacity(count);
+    let mut ascending = ascending.into_iter().peekable();
+    for stray in strays {
+        sorted.extend(std::iter::from_fn(|| ascending.next_if(|item| order(item, &stray).is_lt())));
+        sorted.push(stray);
+    }
+    sorted.extend(ascending);
+    sorted
+}
+
 impl Entry {
     fn merge(&mut self, other: &OrderDay, fingerprint: Fingerprint) {
         self.order_day.lines += other.lines;
         self.order_day.revenue = self.order_day.revenue + other.revenue;
         self.fingerprint = self.fingerprint.and(fingerprint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_order_becomes_the_one_order(items: Vec<u8>, run in 0_u8..200) {
+            let items: Vec<_> = (0..run).chain(items).chain(run..200).collect();
+            let mut expected = items.clone();
+            expected.sort_unstable();
+            prop_assert_eq!(sorted(items, Ord::cmp), expected);
+        }
     }
 }

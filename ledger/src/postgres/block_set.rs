@@ -1,35 +1,38 @@
 //! The blocks of order-days that a comparison is about, read range by range.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
-use sqlx::{Row, postgres::PgRow};
+use sqlx::Row;
+use tokio::task::JoinSet;
 
 use super::{
     Ledger, LedgerError,
     compare::ComparedLoad,
-    set_block::{BlockParts, SetBlock},
-    spool::{SPOOLED, Spool},
+    read_blocks::{BlockName, BlockReader},
+    set_block::SetBlock,
+    spool::Spool,
 };
-use crate::order_days::{Block, BlockError, Change, OrderKey, Part, Place, Role};
+use crate::order_days::{BlockError, Change, OrderKey, Part, Place, Role};
 
 /// About how many orders a range has, of all loads: a small file may meet a ledger of any size.
 const RANGE_ORDERS: u64 = 50_000;
-/// How many blocks are asked for in one statement.
-const BLOCKS_AT_ONCE: usize = 256;
-
 /// An order, and where it lies: the blocks by their place in the set, then its place in each.
 pub(super) type Met = (OrderKey, Vec<(usize, usize)>);
+
+/// The ids of blocks by their place.
+type Ids = Result<Vec<(usize, Vec<OrderKey>)>, LedgerError>;
 
 /// All of them, in the order of their first ids.
 #[derive(Debug)]
 pub(super) struct BlockSet {
-    dataset_id: i32,
-    spool: Option<Arc<Spool>>,
+    reader: BlockReader,
     blocks: Vec<SetBlock>,
     /// Those whose ids are in memory.
     open: Vec<usize>,
     /// The next one to be opened.
     next: usize,
+    /// Reads the ids of the next range while this one is looked at.
+    ahead: JoinSet<Ids>,
 }
 
 impl BlockSet {
@@ -54,26 +57,30 @@ impl BlockSet {
             blocks.extend(ranges(ledger, dataset_id, &staying, span).await?);
         }
         blocks.sort_by_key(|block| block.first);
-        let blocks = touching(blocks);
-        Ok(Self { dataset_id, spool: spool.cloned(), blocks, open: Vec::new(), next: 0 })
+        let reader = BlockReader { ledger: ledger.clone(), dataset_id, spool: spool.cloned() };
+        let (blocks, ahead) = (touching(blocks), JoinSet::new());
+        let mut set = Self { reader, blocks, open: Vec::new(), next: 0, ahead };
+        set.read_ahead();
+        Ok(set)
     }
 
     /// Goes on to the next range; false at the end.
-    pub(super) async fn advance(&mut self, ledger: &Ledger) -> Result<bool, LedgerError> {
+    pub(super) async fn advance(&mut self) -> Result<bool, LedgerError> {
         self.close();
         if self.open.is_empty() && self.next == self.blocks.len() {
             return Ok(false);
         }
-        let (start, mut orders) = (self.next, 0);
-        while let Some(block) = self.blocks.get(self.next)
-            && orders < RANGE_ORDERS
-        {
-            orders += u64::from(block.orders);
-            self.next += 1;
+        let opened = self.next_range();
+        if let Some(read) = self.ahead.join_next().await {
+            for (index, keys) in
+                read.map_err(std::io::Error::other).map_err(sqlx::Error::from)??
+            {
+                self.blocks[index].keys = keys;
+            }
         }
-        let opened: Vec<_> = (start..self.next).collect();
-        self.read_ids(ledger, &opened).await?;
+        self.next = opened.end;
         self.open.extend(opened);
+        self.read_ahead();
         let end = self.blocks.get(self.next).map(|block| block.first);
         for &index in &self.open {
             let block = &mut self.blocks[index];
@@ -122,7 +129,6 @@ impl BlockSet {
     /// Reads what is needed of the blocks in which orders have met.
     pub(super) async fn read_met(
         &mut self,
-        ledger: &Ledger,
         met: &[Met],
         change: &Change,
     ) -> Result<(), LedgerError> {
@@ -143,8 +149,13 @@ impl BlockSet {
             self.blocks[*index].order_days.is_none() && prints.binary_search(index).is_err()
         });
         prints.retain(|index| self.blocks[*index].fingerprints.is_empty());
-        self.read_order_days(ledger, &days, false).await?;
-        self.read_order_days(ledger, &prints, true).await
+        for (indices, fingerprints) in [(days, false), (prints, true)] {
+            let names = self.names(indices);
+            for (index, read) in self.reader.order_days(&names, fingerprints).await? {
+                self.blocks[index].learn(read);
+            }
+        }
+        Ok(())
     }
 
     /// What each block holds of an order.
@@ -176,91 +187,32 @@ impl BlockSet {
             let block = &mut blocks[index];
             let goes_on = block.range.end < block.keys.len();
             if !goes_on {
-                block.keys = Vec::new();
-                block.order_days = None;
-                block.fingerprints = Vec::new();
-                block.skipped = Vec::new();
+                block.forget();
             }
             goes_on
         });
     }
 
-    async fn read_ids(&mut self, ledger: &Ledger, indices: &[usize]) -> Result<(), LedgerError> {
-        for indices in indices.chunks(BLOCKS_AT_ONCE) {
-            for (index, parts) in self.read(ledger, indices, true, false).await? {
-                self.blocks[index].keys = Block::read_ids(&parts.ids)?;
-            }
-        }
-        Ok(())
+    /// What is opened next.
+    fn next_range(&self) -> Range<usize> {
+        let orders = self.blocks[self.next..].iter().scan(0, |orders, block| {
+            let before = *orders;
+            *orders += u64::from(block.orders);
+            Some(before)
+        });
+        self.next..self.next + orders.take_while(|before| *before < RANGE_ORDERS).count()
     }
 
-    async fn read_order_days(
-        &mut self,
-        ledger: &Ledger,
-        indices: &[usize],
-        fingerprints: bool,
-    ) -> Result<(), LedgerError> {
-        for indices in indices.chunks(BLOCKS_AT_ONCE) {
-            for (index, parts) in self.read(ledger, indices, false, fingerprints).await? {
-                let block = &mut self.blocks[index];
-                block.order_days = Some(Block::read_order_days(&parts.order_days)?);
-                block.fingerprints = Block::read_fingerprints(&parts.fingerprints)?;
-                block.skipped = bits(&parts.skipped);
-            }
+    fn read_ahead(&mut self) {
+        let names = self.names(self.next_range());
+        if !names.is_empty() {
+            let reader = self.reader.clone();
+            self.ahead.spawn(async move { reader.ids(&names).await });
         }
-        Ok(())
     }
 
-    async fn read(
-        &self,
-        ledger: &Ledger,
-        indices: &[usize],
-        ids: bool,
-        fingerprints: bool,
-    ) -> Result<Vec<(usize, BlockParts)>, LedgerError> {
-        let is_spooled = |index: &usize| self.blocks[*index].load_id == SPOOLED;
-        let (spooled, stored): (Vec<_>, Vec<_>) = indices.iter().copied().partition(is_spooled);
-        let mut parts = self.read_stored(ledger, &stored, ids, fingerprints).await?;
-        if let Some(spool) = &self.spool {
-            for index in spooled {
-                let read = spool.read(self.blocks[index].block).map_err(LedgerError::Spool)?;
-                parts.push((index, read));
-            }
-        }
-        Ok(parts)
-    }
-
-    async fn read_stored(
-        &self,
-        ledger: &Ledger,
-        indices: &[usize],
-        ids: bool,
-        fingerprints: bool,
-    ) -> Result<Vec<(usize, BlockParts)>, LedgerError> {
-        if indices.is_empty() {
-            return Ok(Vec::new());
-        }
-        let part = |part: fn(&SetBlock) -> i32| {
-            indices.iter().map(|&index| part(&self.blocks[index])).collect::<Vec<_>>()
-        };
-        let rows = sqlx::query("SELECT * FROM takings.read_order_blocks($1, $2, $3, $4, $5, $6)")
-            .bind(self.dataset_id)
-            .bind(part(|block| block.load_id))
-            .bind(part(|block| block.chunk))
-            .bind(part(|block| block.block))
-            .bind(ids)
-            .bind(fingerprints)
-            .fetch_all(&ledger.pool)
-            .await?;
-        if rows.len() != indices.len() {
-            return Err(LedgerError::LoadsChanged);
-        }
-        let place = |row: &PgRow| -> Result<usize, LedgerError> {
-            let place: i64 = row.try_get("place")?;
-            let place = usize::try_from(place - 1).ok();
-            place.and_then(|place| indices.get(place).copied()).ok_or(BlockError.into())
-        };
-        rows.iter().map(|row| Ok((place(row)?, BlockParts::of(row)?))).collect()
+    fn names(&self, indices: impl IntoIterator<Item = usize>) -> Vec<BlockName> {
+        indices.into_iter().map(|index| self.blocks[index].name(index)).collect()
     }
 }
 
@@ -351,9 +303,4 @@ async fn ranges(
             ))
         })
         .collect()
-}
-
-/// A bit for each order-day, the lowest first.
-fn bits(bytes: &[u8]) -> Vec<bool> {
-    bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1)).collect()
 }

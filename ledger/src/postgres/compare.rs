@@ -76,9 +76,9 @@ impl Ledger {
         };
         let mut meeting = Meeting::default();
         let mut blocks = BlockSet::find(self, intended.dataset_id, &loads, spool).await?;
-        while blocks.advance(self).await? {
+        while blocks.advance().await? {
             let met = blocks.met();
-            blocks.read_met(self, &met, &change).await?;
+            blocks.read_met(&met, &change).await?;
             for (order, places) in &met {
                 meeting.meet(&change, order, &blocks.parts(places));
             }

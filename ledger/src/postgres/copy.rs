@@ -60,17 +60,17 @@ impl Rows {
 
     /// A number, in groups of four decimal digits.
     pub(super) fn numeric(&mut self, value: Decimal) {
+        if let Some((bytes, count)) = small_numeric(value) {
+            return self.0.extend_from_slice(&bytes[..count]);
+        }
         let Numeric { digits, first, end, weight, scale } = Numeric::of(value);
         let groups = digits.get(first..end).unwrap_or_default();
         let count = i16::try_from(groups.len()).unwrap_or_default();
         let sign = if value < Decimal::ZERO { NEGATIVE } else { 0 };
-        // All that could come, in one piece, and as much of it as does.
-        let mut bytes = [[0; 2]; 6 + GROUPS];
         let head = [0, 8 + 2 * count, count, weight, sign, scale];
-        for (bytes, value) in bytes.iter_mut().zip(head.iter().chain(groups)) {
-            *bytes = value.to_be_bytes();
+        for value in head.iter().chain(groups) {
+            self.0.extend_from_slice(&value.to_be_bytes());
         }
-        self.0.extend_from_slice(bytes[..6 + groups.len()].as_flattened());
     }
 
     /// Where the next byte comes.
@@ -117,6 +117,33 @@ struct Numeric {
     weight: i16,
     /// How many digits are shown behind the point.
     scale: i16,
+}
+
+/// The bytes of a number below 10⁴ with at most four decimals, as nearly all are, and how many of
+/// them count: it has one group before the point and one behind it, of which zeros are left out.
+fn small_numeric(value: Decimal) -> Option<([u8; 16], usize)> {
+    let units = i64::try_from(value.units()).ok()?;
+    let digits = u32::try_from(units.unsigned_abs() / 100_000).ok()?;
+    if digits >= 100_000_000 || units % 100_000 != 0 {
+        return None;
+    }
+    let (whole, fraction) = (digits / 10_000, digits % 10_000);
+    let (groups, count, weight): (_, u8, u16) = match (whole, fraction) {
+        (0, 0) => ([0, 0], 0, 0),
+        (_, 0) => ([whole, 0], 1, 0),
+        // -1
+        (0, _) => ([fraction, 0], 1, u16::MAX),
+        _ => ([whole, fraction], 2, 0),
+    };
+    let sign = if units < 0 { NEGATIVE.cast_unsigned() } else { 0 };
+    let scale = scale_of([group_of(fraction.into()), 0, 0]).cast_unsigned();
+    let length = 8 + 2 * u16::from(count);
+    let head = [0, length, count.into(), weight, sign, scale].map(u16::to_be_bytes);
+    let groups = (groups[0] << 16 | groups[1]).to_be_bytes();
+    let mut bytes = [0; 16];
+    bytes[..12].copy_from_slice(head.as_flattened());
+    bytes[12..].copy_from_slice(&groups);
+    Some((bytes, 4 + usize::from(length)))
 }
 
 /// Groups before the point; three are behind it.
@@ -185,6 +212,8 @@ fn low(number: u128) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn numeric(text: &str) -> (Vec<i16>, i16, i16) {
@@ -206,6 +235,27 @@ mod tests {
             (vec![999, 9999, 9999, 9999, 9999, 9999, 9000], 3, 9)
         );
         assert_eq!(numeric("100000000.5"), (vec![1, 0, 0, 5000], 2, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn a_small_number_is_the_same_the_short_way_and_the_long(
+            digits in -100_000_000_i64..100_000_000, zeros in 0_u32..9,
+        ) {
+            let value = Decimal::from_units(i128::from(digits) * i128::from(10_u64.pow(zeros)));
+            let long = Numeric::of(value);
+            if let Some((bytes, count)) = small_numeric(value) {
+                let head = [4, 6, 10].map(|at| i16::from_be_bytes([bytes[at], bytes[at + 1]]));
+                let groups = &long.digits[long.first..long.end];
+                prop_assert_eq!(head, [i16::try_from(groups.len()).unwrap(), long.weight, long.scale]);
+                prop_assert_eq!(usize::from(bytes[3]) + 4, count);
+                let written = bytes[12..count].as_chunks::<2>().0;
+                prop_assert_eq!(written, groups.iter().map(|group| group.to_be_bytes()).collect::<Vec<_>>());
+                prop_assert_eq!(bytes[8] == 0x40, value < Decimal::ZERO);
+            } else {
+                prop_assert!(long.first < 9 || long.end > 11 || digits.abs() >= 10_000_000 || zeros < 5);
+            }
+        }
     }
 
     #[test]

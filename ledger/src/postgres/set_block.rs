@@ -1,7 +1,6 @@
-//! One block of a comparison, and what was read of it: from the database, or from a dry run's spool.
+//! One block of a comparison, and what was read of it.
 
-use sqlx::{Row, postgres::PgRow};
-
+use super::read_blocks::{BlockName, ReadOrderDays};
 use crate::order_days::{Fingerprint, OrderDays, OrderKey};
 
 /// A block that reaches into another, and what was read of it.
@@ -22,27 +21,6 @@ pub(super) struct SetBlock {
     pub(super) order_days: Option<OrderDays>,
     pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) skipped: Vec<bool>,
-}
-
-/// What was read of a block: only what was asked for.
-#[derive(Debug, Default)]
-pub(super) struct BlockParts {
-    pub(super) ids: Vec<u8>,
-    pub(super) order_days: Vec<u8>,
-    pub(super) fingerprints: Vec<u8>,
-    pub(super) skipped: Vec<u8>,
-}
-
-impl BlockParts {
-    pub(super) fn of(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let part = |name| row.try_get::<Option<Vec<u8>>, _>(name).map(Option::unwrap_or_default);
-        Ok(Self {
-            ids: part("ids")?,
-            order_days: part("order_days")?,
-            fingerprints: part("fingerprints")?,
-            skipped: part("skipped")?,
-        })
-    }
 }
 
 impl SetBlock {
@@ -68,5 +46,24 @@ impl SetBlock {
             fingerprints: Vec::new(),
             skipped: Vec::new(),
         }
+    }
+    /// What it is read by, where it stands at such a place.
+    pub(super) fn name(&self, place: usize) -> BlockName {
+        BlockName { place, load_id: self.load_id, chunk: self.chunk, block: self.block }
+    }
+
+    /// Takes what was read.
+    pub(super) fn learn(&mut self, read: ReadOrderDays) {
+        self.order_days = Some(read.order_days);
+        self.fingerprints = read.fingerprints;
+        self.skipped = read.skipped;
+    }
+
+    /// Forgets what was read.
+    pub(super) fn forget(&mut self) {
+        self.keys = Vec::new();
+        self.order_days = None;
+        self.fingerprints = Vec::new();
+        self.skipped = Vec::new();
     }
 }

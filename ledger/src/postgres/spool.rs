@@ -11,7 +11,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::set_block::{BlockParts, SetBlock};
+use super::{read_blocks::BlockParts, set_block::SetBlock};
 use crate::order_days::Block;
 
 /// The key of a load that is not in the database.
