@@ -6,7 +6,7 @@ use sqlx::{
     postgres::PgConnectOptions,
 };
 
-use super::{DatabaseUrl, Ledger, LedgerError};
+use super::{DatabaseUrl, Ledger, LedgerError, no_delay::connecting};
 
 /// Every migration in order: version, what it is, its SQL. Append only, once released.
 const MIGRATIONS: [(i64, &str, &str); 9] = [
@@ -42,9 +42,12 @@ impl Ledger {
 
     /// Refuses a schema outside the versions that this program knows.
     pub async fn check_schema(&self) -> Result<(), LedgerError> {
+        // The first that a program asks of the database.
+        let port = self.pool.connect_options().get_port();
+        let mut connection = connecting(port, self.pool.acquire()).await?;
         let found: Option<i64> =
             sqlx::query_scalar("SELECT max(version) FROM takings.schema_migration WHERE success")
-                .fetch_one(&self.pool)
+                .fetch_one(&mut *connection)
                 .await?;
         match found.ok_or(LedgerError::SchemaMissing)? {
             OLDEST..=NEWEST => Ok(()),

@@ -6,11 +6,28 @@
 //! sqlx does not give its sockets away, so that they are found among the open files.
 
 use std::{
-    fs, io,
+    fs,
+    future::poll_fn,
+    io,
     os::fd::{BorrowedFd, RawFd},
+    pin::pin,
 };
 
 use socket2::SockRef;
+
+/// Does so while something connects, too: a TLS handshake waits twice.
+pub(super) async fn connecting<F: Future>(port: u16, connects: F) -> F::Output {
+    let mut connects = pin!(connects);
+    poll_fn(|context| {
+        let polled = connects.as_mut().poll(context);
+        if polled.is_pending() {
+            // Slower where it can't be done, and as right.
+            let _ = send_at_once(port);
+        }
+        polled
+    })
+    .await
+}
 
 /// Does so for all connections to this port, and tells how many there are.
 pub(super) fn send_at_once(port: u16) -> io::Result<usize> {
