@@ -180,9 +180,10 @@ CREATE TABLE takings.load_overlap (
     PRIMARY KEY (earlier_load_id, load_id)
 );
 
--- Exact figures a day, kept by publish and revert. A day without sales has no row.
+-- Exact figures a day, kept by publish and revert, which lock the dataset: that it is there need
+-- not be asked again for each row. A day without sales has no row.
 CREATE TABLE takings.daily_revenue (
-    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    dataset_id integer NOT NULL,
     sale_date date NOT NULL,
     revenue numeric NOT NULL,
     line_count bigint NOT NULL,
@@ -193,7 +194,7 @@ CREATE TABLE takings.daily_revenue (
 -- How many orders have these two as successive live days. Distinct orders over a range:
 -- the sum of orders a day less the pairs of which both days lie in it.
 CREATE TABLE takings.order_day_pair (
-    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    dataset_id integer NOT NULL,
     first_date date NOT NULL,
     second_date date NOT NULL,
     order_count bigint NOT NULL,

@@ -58,7 +58,9 @@ impl BlockSet {
         }
         blocks.sort_by_key(|block| block.first);
         let reader = BlockReader { ledger: ledger.clone(), dataset_id, spool: spool.cloned() };
-        let (blocks, ahead) = (touching(blocks), JoinSet::new());
+        // What a load that leaves holds several times, its own figures tell.
+        let alone = matches!(changing[..], [(_, load)] if load.role == Role::Leaves);
+        let (blocks, ahead) = (touching(blocks, !alone), JoinSet::new());
         let mut set = Self { reader, blocks, open: Vec::new(), next: 0, ahead };
         set.read_ahead();
         Ok(set)
@@ -238,32 +240,31 @@ fn meet(
     }
 }
 
-/// Only blocks whose range touches that of another one, where one of the two changes.
-fn touching(blocks: Vec<SetBlock>) -> Vec<SetBlock> {
+/// Only blocks whose range touches that of another one, where one of the two changes; and where
+/// both do, only if they matter to each other.
+fn touching(blocks: Vec<SetBlock>, each_other: bool) -> Vec<SetBlock> {
     let mut keep = vec![false; blocks.len()];
-    // Of the blocks before, what reaches farthest: of any kind, and of those that change.
-    let (mut any, mut changing): (Option<usize>, Option<usize>) = (None, None);
+    // Of the blocks before, what reaches farthest: of those that matter to blocks that change, and
+    // of those that change.
+    let counts = |block: &SetBlock| [each_other || !block.changes, block.changes];
+    let mut farthest = [None; 2];
     for (index, block) in blocks.iter().enumerate() {
-        let before = if block.changes { any } else { changing };
-        if let Some(before) = before
-            && blocks[before].last >= block.first
-        {
-            keep[index] = true;
-        }
-        for (farthest, counts) in [(&mut any, true), (&mut changing, block.changes)] {
-            if counts && farthest.is_none_or(|other| blocks[other].last < block.last) {
-                *farthest = Some(index);
+        let before = farthest[usize::from(!block.changes)];
+        keep[index] = before.is_some_and(|before| before >= block.first);
+        for (farthest, counts) in farthest.iter_mut().zip(counts(block)) {
+            if counts {
+                *farthest = (*farthest).max(Some(block.last));
             }
         }
     }
     // And the same from behind, for those that are reached into by a later one.
-    let (mut any, mut changing) = (u128::MAX, u128::MAX);
+    let mut nearest = [u128::MAX; 2];
     for (index, block) in blocks.iter().enumerate().rev() {
-        let after = if block.changes { any } else { changing };
-        keep[index] |= after <= block.last;
-        any = any.min(block.first);
-        if block.changes {
-            changing = changing.min(block.first);
+        keep[index] |= nearest[usize::from(!block.changes)] <= block.last;
+        for (nearest, counts) in nearest.iter_mut().zip(counts(block)) {
+            if counts {
+                *nearest = (*nearest).min(block.first);
+            }
         }
     }
     let mut keep = keep.into_iter();
