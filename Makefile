@@ -3,7 +3,7 @@ cargo = $(if $(shell command -v cargo),cargo,$(error Rust is missing: install it
 everything = --workspace --features importer/failpoints,operator/failpoints
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test torture fmt lint generate check-generated chart deny bench bench-long \
+.PHONY: help run stop test torture fuzz fmt lint generate check-generated chart deny bench bench-long \
         bench-peers images tools cluster-up cluster-down cluster-status clean
 
 help: ## List the targets
@@ -18,6 +18,8 @@ test: ## Test everything, with a real PostgreSQL, API server and cluster
 	TAKINGS_POSTGRES=18 $(cargo) test $(everything) --test ledger --test postgres && TAKINGS_POSTGRES=18 cargo test $(everything) --test suite -- command_line totals
 torture: ## Break loads off by hundreds of faults of all kinds, and look at every figure (SEED=number)
 	TAKINGS_TORTURE=long TAKINGS_TORTURE_SEED=$(SEED) $(cargo) test --package importer --features importer/failpoints --test suite torture -- --nocapture
+fuzz: ## Read a million random texts in three ways, which must agree (FIRST=number, TEXTS=count)
+	TAKINGS_FUZZ_FIRST=$(or $(FIRST),0) TAKINGS_FUZZ_TEXTS=$(or $(TEXTS),1000000) $(cargo) test --package importer --lib -- every_way --nocapture
 fmt: ## Format the code
 	$(cargo) fmt --all
 lint: ## Check format and lints, warnings denied

@@ -39,6 +39,8 @@ mod digest;
 mod dry_run;
 mod failpoint;
 mod field_ends;
+#[cfg(test)]
+mod fuzz;
 mod opening;
 mod pipeline;
 mod read;

@@ -44,7 +44,7 @@ impl Ledger {
     pub async fn check_schema(&self) -> Result<(), LedgerError> {
         // The first that a program asks of the database.
         let port = self.pool.connect_options().get_port();
-        let mut connection = connecting(port, self.pool.acquire()).await?;
+        let mut connection = connecting(port, Box::pin(self.pool.acquire())).await?;
         let found: Option<i64> =
             sqlx::query_scalar("SELECT max(version) FROM takings.schema_migration WHERE success")
                 .fetch_one(&mut *connection)
