@@ -80,7 +80,9 @@ impl<'a> Marks<'a> {
         self.send(load).await?;
         let skipped = std::mem::take(&mut self.skipped);
         let transaction = self.transaction(load).await?;
-        load.mark_skipped(transaction, &skipped).await?;
+        if !skipped.is_empty() {
+            load.mark_skipped(transaction, &skipped).await?;
+        }
         load.correct(transaction, comparison, &meeting.own.clone().trimmed()).await?;
         if let Some(transaction) = self.transaction {
             transaction.commit().await?;
