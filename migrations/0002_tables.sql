@@ -167,9 +167,18 @@ CREATE TABLE takings.superseded (
     dataset_id integer NOT NULL,
     load_id integer NOT NULL,
     by_load_id integer NOT NULL,
-    sale_date date NOT NULL,
-    order_id text COLLATE "C" NOT NULL
+    sale_dates date[] NOT NULL,
+    order_ids text[] COLLATE "C" NOT NULL
 ) PARTITION BY LIST (dataset_id);
+-- Read as a whole or not at all.
+ALTER TABLE takings.superseded
+    ALTER sale_dates SET STORAGE EXTERNAL,
+    ALTER order_ids SET STORAGE EXTERNAL;
+
+-- The same, each by itself.
+CREATE VIEW takings.superseded_order_day AS
+SELECT dataset_id, load_id, by_load_id, sale_date, order_id
+FROM takings.superseded, unnest(sale_dates, order_ids) order_days (sale_date, order_id);
 
 -- How a load met earlier ones: order-days it left to them, order-days it took from them.
 CREATE TABLE takings.load_overlap (
@@ -260,12 +269,14 @@ LEFT JOIN takings.product USING (product_id)
 LEFT JOIN takings.location USING (location_id)
 LEFT JOIN takings.payment_method USING (payment_method_id)
 WHERE NOT EXISTS (
-    SELECT FROM takings.superseded JOIN takings.load later ON later.load_id = by_load_id
+    SELECT FROM takings.superseded_order_day superseded
+    JOIN takings.load later ON later.load_id = by_load_id
     WHERE superseded.dataset_id = sale.dataset_id AND superseded.load_id = sale.load_id
         AND superseded.order_id = sale.order_id AND superseded.sale_date = sale.sale_date
         AND later.state = 'live');
 
 GRANT SELECT ON takings.imported_file, takings.load, takings.sale, takings.superseded,
+    takings.superseded_order_day,
     takings.load_overlap, takings.daily_revenue, takings.order_day_pair, takings.product,
     takings.location, takings.payment_method, takings.reject, takings.ledger_version,
     takings.live_sale TO takings_api;

@@ -9,7 +9,7 @@ LEFT JOIN (
         min(sale_date) AS first_date, max(sale_date) AS last_date
     FROM takings.sale
     WHERE NOT EXISTS (
-        SELECT FROM takings.superseded skipped
+        SELECT FROM takings.superseded_order_day skipped
         WHERE skipped.dataset_id = sale.dataset_id AND skipped.load_id = sale.load_id
             AND skipped.by_load_id = sale.load_id AND skipped.order_id = sale.order_id
             AND skipped.sale_date = sale.sale_date)

@@ -14,7 +14,7 @@ WITH published AS (
         count(DISTINCT order_id) AS order_count
     FROM published JOIN takings.sale USING (dataset_id, load_id)
     WHERE NOT EXISTS (
-        SELECT FROM takings.superseded skipped
+        SELECT FROM takings.superseded_order_day skipped
         WHERE skipped.dataset_id = sale.dataset_id AND skipped.load_id = sale.load_id
             AND skipped.by_load_id = sale.load_id AND skipped.order_id = sale.order_id
             AND skipped.sale_date = sale.sale_date)

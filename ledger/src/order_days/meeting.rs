@@ -102,7 +102,10 @@ struct Version {
 impl Meeting {
     /// Takes in all parts of one order, at least two.
     pub fn meet(&mut self, change: &Change, order: &OrderKey, parts: &[Part<'_>]) {
-        let role = |load: usize| change.roles.get(load).copied().unwrap_or(Role::Stays);
+        if let Some((stays, arrives)) = all_there(change, parts) {
+            return self.leave(order, stays, arrives);
+        }
+        let role = |load: usize| change.role(load);
         let (mut arriving_parts, mut arriving_days) = (0, 0);
         for part in parts.iter().filter(|part| role(part.load) == Role::Arrives) {
             self.own.subtract(part.days);
@@ -158,6 +161,18 @@ impl Meeting {
         }
     }
 
+    /// The arriving load leaves all of an order to the one that has it.
+    fn leave(&mut self, order: &OrderKey, stays: &Part<'_>, arrives: &Part<'_>) {
+        self.own.subtract(arrives.days);
+        for (order_day, fingerprint) in arrives.days.iter().zip(arrives.fingerprints) {
+            let (order_day, fingerprint) = (*order_day, *fingerprint);
+            let version = Version { load: arrives.load, order_day, fingerprint };
+            let there = Version { load: stays.load, ..version };
+            self.count(order, &there, true);
+            self.skip(order, &version, &there, std::slice::from_ref(arrives));
+        }
+    }
+
     /// An order-day of the arriving load is there already.
     fn count(&mut self, order: &OrderKey, there: &Version, is_same: bool) {
         if is_same {
@@ -198,6 +213,31 @@ impl Meeting {
         self.conflicts.sort_by_cached_key(|conflict| (conflict.day, conflict.order.id()));
         self.conflicts.truncate(CONFLICTS_SHOWN);
     }
+}
+
+impl Change {
+    fn role(&self, load: usize) -> Role {
+        self.roles.get(load).copied().unwrap_or(Role::Stays)
+    }
+}
+
+/// The parts of an order of which one load that stays has all that arrives, with the same lines,
+/// and no other has any: what a file that comes again mostly holds, and found out quickly.
+fn all_there<'a, 'b>(
+    change: &Change,
+    parts: &'a [Part<'b>],
+) -> Option<(&'a Part<'b>, &'a Part<'b>)> {
+    let [one, other] = parts else { return None };
+    let (stays, arrives) = match (change.role(one.load), change.role(other.load)) {
+        (Role::Stays, Role::Arrives) => (one, other),
+        (Role::Arrives, Role::Stays) => (other, one),
+        _ => return None,
+    };
+    let is_whole = |part: &Part<'_>| {
+        part.fingerprints.len() == part.days.len() && !part.skipped.contains(&true)
+    };
+    let is_same = stays.days == arrives.days && stays.fingerprints == arrives.fingerprints;
+    (is_same && is_whole(stays) && is_whole(arrives)).then_some((stays, arrives))
 }
 
 impl Version {

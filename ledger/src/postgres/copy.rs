@@ -8,6 +8,9 @@ use crate::Decimal;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 const NULL: [u8; 4] = (-1_i32).to_be_bytes();
+/// What PostgreSQL knows types by (`pg_type.dat`).
+const DATE: usize = 1082;
+const TEXT: usize = 25;
 /// PostgreSQL counts days from here.
 const EPOCH: Date = date(2000, 1, 1);
 
@@ -51,11 +54,41 @@ impl Rows {
         self.bytes(text.as_bytes());
     }
 
-    /// The bytes of a text.
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
-        self.0.extend_from_slice(&length.to_be_bytes());
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.integer_alone(bytes.len());
         self.0.extend_from_slice(bytes);
+    }
+
+    /// An array of dates as their numbers.
+    pub(super) fn dates(&mut self, days: &[i32]) {
+        self.array(DATE, days.len(), 8 * days.len());
+        self.0.extend(days.iter().flat_map(|day| integer_field(*day)));
+    }
+
+    /// An array of texts, as their bytes.
+    pub(super) fn texts(&mut self, texts: &[Vec<u8>]) {
+        self.array(TEXT, texts.len(), texts.iter().map(|text| 4 + text.len()).sum());
+        for text in texts {
+            self.bytes(text);
+        }
+    }
+
+    /// The head of an array of one dimension, not empty and without nulls, as `array_recv` in
+    /// PostgreSQL's `arrayfuncs.c` reads it.
+    fn array(&mut self, element_type: usize, count: usize, bytes: usize) {
+        for part in [20 + bytes, 1, 0, element_type, count, 1] {
+            self.integer_alone(part);
+        }
+    }
+
+    fn integer_alone(&mut self, value: usize) {
+        let value = i32::try_from(value).unwrap_or(i32::MAX);
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// Whether there is no row.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.len() == SIGNATURE.len()
     }
 
     /// A number, in groups of four decimal digits.

@@ -16,8 +16,10 @@ use super::{
 };
 use crate::order_days::{Meeting, Place};
 
-/// How many rows are sent at once.
-const ROWS_AT_ONCE: usize = 50_000;
+/// How many order-days stand in a row: one by one they would cost a good part of their load.
+const ORDER_DAYS_A_ROW: usize = 1_000;
+/// How many bytes are sent at once, about.
+const BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// The notes of one comparison.
 #[derive(Debug)]
@@ -26,9 +28,28 @@ pub(super) struct Marks<'a> {
     load: Option<&'a Load>,
     transaction: Option<Transaction<'static, Postgres>>,
     rows: Rows,
-    row_count: usize,
+    /// What is to come into rows, by load.
+    superseded: BTreeMap<i32, Superseded>,
     /// By chunk and block, a bit for each order-day, the lowest first.
     skipped: BTreeMap<(i32, i32), Vec<u8>>,
+}
+
+/// Order-days of one load.
+#[derive(Debug, Default)]
+struct Superseded {
+    days: Vec<i32>,
+    orders: Vec<Vec<u8>>,
+}
+
+impl Superseded {
+    /// As a row, after which there are none; none is no row.
+    fn write(&mut self, rows: &mut Rows, loads: [i32; 2]) {
+        if !self.days.is_empty() {
+            rows.row(4, loads);
+            rows.dates(&std::mem::take(&mut self.days));
+            rows.texts(&std::mem::take(&mut self.orders));
+        }
+    }
 }
 
 impl<'a> Marks<'a> {
@@ -38,7 +59,7 @@ impl<'a> Marks<'a> {
             load,
             transaction: None,
             rows: Rows::default(),
-            row_count: 0,
+            superseded: BTreeMap::new(),
             skipped: BTreeMap::new(),
         }
     }
@@ -64,12 +85,14 @@ impl<'a> Marks<'a> {
         }
         for superseded in meeting.superseded.drain(..) {
             let Some(of) = loads.get(superseded.load) else { continue };
-            let integers = [load.run.dataset_id, of.load_id, load.id, superseded.day];
-            self.rows.row(5, integers);
-            self.rows.bytes(&superseded.order.id());
-            self.row_count += 1;
+            let open = self.superseded.entry(of.load_id).or_default();
+            open.days.push(superseded.day);
+            open.orders.push(superseded.order.id());
+            if open.days.len() == ORDER_DAYS_A_ROW {
+                open.write(&mut self.rows, [of.load_id, load.id]);
+            }
         }
-        if self.row_count >= ROWS_AT_ONCE { self.send(load).await } else { Ok(()) }
+        if self.rows.position() >= BYTES_AT_ONCE { self.send(load).await } else { Ok(()) }
     }
 
     /// Writes all that is left, with the figures that correct the sum of the load's chunks.
@@ -77,6 +100,9 @@ impl<'a> Marks<'a> {
     pub(super) async fn finish(mut self, meeting: &Meeting) -> Result<Uuid, LedgerError> {
         let comparison = Uuid::new_v4();
         let Some(load) = self.load else { return Ok(comparison) };
+        for (of, mut open) in std::mem::take(&mut self.superseded) {
+            open.write(&mut self.rows, [of, load.id]);
+        }
         self.send(load).await?;
         let skipped = std::mem::take(&mut self.skipped);
         let transaction = self.transaction(load).await?;
@@ -91,13 +117,12 @@ impl<'a> Marks<'a> {
     }
 
     async fn send(&mut self, load: &Load) -> Result<(), LedgerError> {
-        if self.row_count == 0 {
+        if self.rows.is_empty() {
             return Ok(());
         }
-        self.row_count = 0;
         let rows = std::mem::take(&mut self.rows).finish();
         let statement = format!(
-            "COPY takings.superseded_{} (dataset_id, load_id, by_load_id, sale_date, order_id) \
+            "COPY takings.superseded_{} (load_id, by_load_id, sale_dates, order_ids) \
              FROM STDIN (FORMAT binary)",
             load.run.dataset_id
         );

@@ -62,7 +62,7 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         "SELECT * FROM takings.imported_file".into(),
         "SELECT fingerprint_key FROM takings.dataset".into(),
         format!("COPY takings.{superseded} FROM STDIN"),
-        format!("INSERT INTO takings.{superseded} VALUES (1, 1, 1, now(), 'x')"),
+        format!("INSERT INTO takings.{superseded} VALUES (1, 1, 1, ARRAY[now()], '{{x}}')"),
         format!("SELECT takings.open_load({row})"),
         format!("SELECT takings.publish_load({loading}, 1, {digest}, 0, 0, 0, '', null, '{{}}', '{{}}', '{{}}', 0, 0)"),
         format!("SELECT takings.publish_already_loaded({row}, {digest}, 0, 0, null)"),

@@ -110,8 +110,8 @@ async fn each_invariant_holds_and_notices_when_it_is_broken() {
             &["unique_lines"],
         ),
         (
-            "UPDATE takings.superseded SET order_id = 'x' WHERE load_id <> by_load_id AND order_id = 'a'",
-            "UPDATE takings.superseded SET order_id = 'a' WHERE load_id <> by_load_id AND order_id = 'x'",
+            "UPDATE takings.superseded SET order_ids = '{x}' WHERE load_id <> by_load_id AND order_ids = '{a}'",
+            "UPDATE takings.superseded SET order_ids = '{a}' WHERE load_id <> by_load_id AND order_ids = '{x}'",
             &["daily_figures", "live_order_days"],
         ),
         (
