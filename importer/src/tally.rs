@@ -76,12 +76,17 @@ impl Tally {
     }
 
     /// Counts a piece in; they come in any order.
-    pub(crate) fn add(&mut self, piece: u32, counts: Counts, rejects: &[Reject]) {
+    pub(crate) fn add(
+        &mut self,
+        piece: u32,
+        counts: Counts,
+        rejects: impl Iterator<Item = Reject>,
+    ) {
         self.lines_read += counts.lines_read;
         self.lines_rejected += counts.lines_rejected;
         self.progress.add_lines(counts.lines_read, counts.lines_rejected);
         self.pieces.insert(piece, counts);
-        self.rejects.extend_from_slice(&rejects[..rejects.len().min(MAX_REJECTS)]);
+        self.rejects.extend(rejects.take(MAX_REJECTS));
         if self.rejects.len() > 2 * MAX_REJECTS {
             self.keep_first_rejects();
         }
@@ -193,7 +198,7 @@ mod tests {
         for reject in &rejects {
             counts.reject(reject.reason);
         }
-        tally.add(piece, counts, &rejects);
+        tally.add(piece, counts, rejects.into_iter());
     }
 
     #[test]

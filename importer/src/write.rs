@@ -5,11 +5,12 @@
 
 use std::{
     collections::BTreeMap,
+    iter,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use ledger::{
-    MaxRejected, Reject,
+    MaxRejected,
     postgres::{Chunk, LoadedChunk, Names},
 };
 use telemetry::logs::SPANS;
@@ -26,7 +27,7 @@ use crate::{
     pipeline::{LoadRequest, joined},
     read::Work,
     sink::Sink,
-    tally::{Counts, MAX_REJECTS, Tally},
+    tally::{Counts, Tally},
 };
 
 /// What all writers share.
@@ -81,7 +82,7 @@ impl Shared {
                 if work.piece.content[..] != loaded.content[..] {
                     return Err(LoadError::SourceChanged);
                 }
-                lock(&self.tally).add(number, loaded.into(), &[]);
+                lock(&self.tally).add(number, loaded.into(), iter::empty());
                 continue;
             }
             let (encoding, mut known) = (self.clone(), std::mem::take(&mut names));
@@ -107,11 +108,6 @@ impl Shared {
         let mut chunk = self.sink.chunk(work.piece.number, work.piece.bytes.len());
         chunk.bytes_read = work.piece.bytes_read;
         chunk.content = work.piece.content;
-        // A chunk with more than that is never written.
-        let kept = match self.max_rejected {
-            MaxRejected::Count(count) => count.saturating_add(MAX_REJECTS as u64),
-            MaxRejected::Percent(_) => u64::MAX,
-        };
         let mut counts = Counts { bytes_read: work.piece.bytes_read, ..Counts::default() };
         let read = work.lines(|line| match line {
             Ok(sale) => {
@@ -120,9 +116,7 @@ impl Shared {
             }
             Err(reject) => {
                 counts.reject(reject.reason);
-                if counts.lines_rejected <= kept {
-                    chunk.rejects.push(reject);
-                }
+                chunk.rejects.push(&reject);
             }
         });
         (chunk, counts, read)
@@ -134,8 +128,7 @@ impl Shared {
         (chunk, counts, read): (Chunk, Counts, Result<(), ParseError>),
     ) -> Result<Chunk, LoadError> {
         let mut tally = lock(&self.tally);
-        let rejects: &[Reject] = &chunk.rejects;
-        tally.add(number, counts, rejects);
+        tally.add(number, counts, chunk.rejects.iter());
         if let Err(error) = read {
             tally.cut_off_at(number);
             return Err(error.into());

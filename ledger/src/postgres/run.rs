@@ -265,7 +265,7 @@ impl Ledger {
 
     async fn refuse_run(&self, run: &OpenRun, refusal: &Refusal) -> Result<(), LedgerError> {
         let mut transaction = self.pool.begin().await?;
-        add_rejects(&mut transaction, run, &refusal.rejects).await?;
+        add_rejects(&mut transaction, run, refusal.rejects.iter().cloned()).await?;
         sqlx::query("SELECT takings.refuse_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
             .bind(run.imported_file_id)
             .bind(refusal.reason.as_str())
@@ -301,9 +301,13 @@ impl RunRequest {
 pub(super) async fn add_rejects(
     connection: &mut PgConnection,
     run: &OpenRun,
-    rejects: &[Reject],
+    mut rejects: impl Iterator<Item = Reject>,
 ) -> Result<(), LedgerError> {
-    for rejects in rejects.chunks(REJECTS_AT_ONCE) {
+    loop {
+        let rejects: Vec<_> = rejects.by_ref().take(REJECTS_AT_ONCE).collect();
+        if rejects.is_empty() {
+            return Ok(());
+        }
         let lines: Vec<_> = rejects.iter().map(|reject| line_number(reject.line)).collect();
         let columns: Vec<_> = rejects.iter().map(|reject| reject.column.as_str()).collect();
         let values: Vec<_> = rejects.iter().map(|reject| reject.value.as_str()).collect();
@@ -317,7 +321,6 @@ pub(super) async fn add_rejects(
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
 }
 
 /// A count as PostgreSQL's bigint. No file has 2⁶³ of anything.
