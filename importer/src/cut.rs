@@ -50,6 +50,8 @@ pub(crate) struct Cutter<R> {
     /// What was read behind the last piece.
     buffer: Vec<u8>,
     ended: bool,
+    /// The line of a record that does not end, once it was given out.
+    broken_at: Option<u32>,
 }
 
 /// What decides whether a quote opens a field.
@@ -73,11 +75,16 @@ impl<R: Read> Cutter<R> {
             number: 0,
             buffer: Vec::new(),
             ended: false,
+            broken_at: None,
         }
     }
 
-    /// The next piece; `None` at the end of the file.
+    /// The next piece; `None` at the end of the file. The beginning of a record that does not end
+    /// is a piece as well, and the last one.
     pub(crate) fn next_piece(&mut self) -> Result<Option<Piece>, LoadError> {
+        if let Some(line) = self.broken_at {
+            return Err(ParseError::RecordTooLong { line }.into());
+        }
         self.fill(self.piece_bytes)?;
         let mut end = loop {
             if self.ended {
@@ -87,7 +94,9 @@ impl<R: Read> Cutter<R> {
                 break end;
             }
             if self.buffer.len() > MAX_RECORD_BYTES {
-                return Err(ParseError::RecordTooLong { line: self.line }.into());
+                // Whoever splits it says what is wrong with it.
+                self.broken_at = Some(self.line);
+                break self.buffer.len();
             }
             self.fill(self.buffer.len() + self.piece_bytes)?;
         };

@@ -61,10 +61,13 @@ pub(crate) async fn write_all(
     let mut ended = Ok(());
     while let Some(writer) = writers.join_next().await {
         let writer = writer.unwrap_or_else(|error| Err(LoadError::Internal(error.to_string())));
-        if ended.is_ok() && writer.is_err() {
+        if let Err(error) = writer {
             // The others end what they have begun; nothing new is given out.
             shared.work.lock().await.close();
-            ended = writer;
+            ended = Err(match ended {
+                Ok(()) => error,
+                Err(other) => foremost(other, error),
+            });
         }
     }
     ended
@@ -130,10 +133,20 @@ impl Shared {
         let mut tally = lock(&self.tally);
         tally.add(number, counts, chunk.rejects.iter());
         if let Err(error) = read {
-            tally.cut_off_at(number);
+            tally.break_at(number, error.line());
             return Err(error.into());
         }
         Ok(chunk)
+    }
+}
+
+/// Which of two errors ends the load: a fault, since then not all of the file is known; else where
+/// the file breaks first.
+fn foremost(one: LoadError, other: LoadError) -> LoadError {
+    match (&one, &other) {
+        (LoadError::Parse(first), LoadError::Parse(second)) if first.line() <= second.line() => one,
+        (LoadError::Parse(_), _) => other,
+        _ => one,
     }
 }
 
