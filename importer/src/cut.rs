@@ -94,9 +94,13 @@ impl<R: Read> Cutter<R> {
                 break end;
             }
             if self.buffer.len() > MAX_RECORD_BYTES {
-                // Whoever splits it says what is wrong with it.
-                self.broken_at = Some(self.line);
-                break self.buffer.len();
+                if !self.quoting.is_comment(self.buffer[0]) {
+                    // Whoever splits it says what is wrong with it.
+                    self.broken_at = Some(self.line);
+                    break self.buffer.len();
+                }
+                // Nobody reads it. Its last byte stays, which may be half a line end.
+                self.buffer.drain(1..self.buffer.len() - 1);
             }
             self.fill(self.buffer.len() + self.piece_bytes)?;
         };
@@ -288,6 +292,22 @@ mod tests {
         assert_eq!(found[..3], [most, most, 1]);
         assert!(found[3] > most && found[3] <= 2 * most, "the long record: {found:?}");
         assert!(found[4..].iter().all(|lines| *lines <= most), "{found:?}");
+    }
+
+    #[test]
+    fn a_comment_of_any_length_is_passed_over_in_bounded_memory() {
+        for (piece_bytes, end) in [(1_000, "\n"), (4_096, "\r\n"), (MAX_RECORD_BYTES, "\r")] {
+            let comment = format!("#\"{}{end}", "x,\"".repeat(MAX_RECORD_BYTES));
+            let text = format!("a,b{end}{comment}1,2{end}{comment}{comment}3,4{end}{comment}");
+            let (mut cutter, mut lines) = (cutter(text.as_bytes(), piece_bytes).unwrap(), vec![]);
+            while let Some(piece) = cutter.next_piece().unwrap() {
+                records(&piece.bytes, piece.line, &mut lines).unwrap();
+                let most = 2 * (MAX_RECORD_BYTES + piece_bytes);
+                assert!(piece.bytes.capacity() <= most, "{}", piece.bytes.capacity());
+            }
+            let found: Vec<_> = lines.iter().map(|(line, fields)| (*line, fields.len())).collect();
+            assert_eq!(found, [(1, 2), (3, 2), (6, 2)], "{end:?}");
+        }
     }
 
     #[test]
