@@ -154,3 +154,21 @@ fn foremost(one: LoadError, other: LoadError) -> LoadError {
 pub(crate) fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_ends_a_load_before_a_broken_file_does_and_the_first_place_before_others() {
+        let broken = |line| LoadError::Parse(ParseError::UnclosedQuote { line });
+        let line = |error: LoadError| match error {
+            LoadError::Parse(error) => Some(error.line()),
+            _ => None,
+        };
+        assert_eq!(line(foremost(broken(7), broken(9))), Some(7));
+        assert_eq!(line(foremost(broken(9), broken(7))), Some(7));
+        assert_eq!(line(foremost(broken(9), LoadError::Stopped)), None);
+        assert_eq!(line(foremost(LoadError::Stopped, broken(9))), None);
+    }
+}

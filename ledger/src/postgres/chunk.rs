@@ -133,3 +133,6 @@ impl Chunk {
         Some(number)
     }
 }
+
+#[cfg(test)]
+mod tests;
