@@ -120,11 +120,13 @@ BEGIN
 END
 $$;
 
--- Ends a run whose input can't be loaded. Of its rejected lines the first 10,000 stay.
+-- Ends a run whose input can't be loaded. Of its rejected lines the first 10,000 stay,
+-- and none from the line on where the file breaks, if it does.
 CREATE FUNCTION takings.refuse_run(
     p_imported_file_id bigint, p_reason text, p_message text, p_digest bytea, p_bytes bigint,
     p_lines_read bigint, p_lines_skipped bigint, p_lines_rejected bigint,
-    p_first_sale_date date, p_last_sale_date date, p_conflicts jsonb, p_reject_counts jsonb
+    p_first_sale_date date, p_last_sale_date date, p_conflicts jsonb, p_reject_counts jsonb,
+    p_broken_at integer
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
@@ -139,9 +141,10 @@ BEGIN
         first_sale_date = p_first_sale_date, last_sale_date = p_last_sale_date,
         conflicts = p_conflicts, reject_counts = p_reject_counts, ended_at = now()
     WHERE imported_file_id = p_imported_file_id;
-    DELETE FROM reject WHERE imported_file_id = p_imported_file_id AND line > (
-        SELECT line FROM reject WHERE imported_file_id = p_imported_file_id
-        ORDER BY line OFFSET 9999 LIMIT 1);
+    DELETE FROM reject WHERE imported_file_id = p_imported_file_id
+        AND (line >= p_broken_at OR line > (
+            SELECT line FROM reject WHERE imported_file_id = p_imported_file_id
+            ORDER BY line OFFSET 9999 LIMIT 1));
 END
 $$;
 

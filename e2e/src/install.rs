@@ -109,7 +109,11 @@ fn values(takings: &Takings) -> Result<Value> {
     let Images { operator, importer, api } = &takings.images;
     let (operator, importer, api) = (split(operator)?, split(importer)?, split(api)?);
     let mut values = json!({
-        "database": {"caKey": "ca.crt", "migrations": {"caKey": "ca.crt"}},
+        "database": {
+            "caKey": "ca.crt",
+            "migrations": {"caKey": "ca.crt"},
+            "maintenance": {"caKey": "ca.crt"},
+        },
         "importer": {
             "image": {"repository": importer.0, "tag": importer.1},
             "network": {"allow": [takings.cluster.host_address()]},

@@ -107,6 +107,22 @@ fn selectors_do_not_change_with_the_version() -> Result<()> {
 }
 
 #[test]
+fn maintenance_removes_what_was_kept_only_where_it_is_said_after_how_long() -> Result<()> {
+    let manifest = render(&[])?;
+    assert!(manifest.contains("args: [maintain]") && !manifest.contains("TAKINGS_KEEP_"));
+    let maintenance = "database.maintenance";
+    let set =
+        format!("{maintenance}.keepRevertedForDays=30,{maintenance}.keepRejectValuesForDays=0");
+    let manifest = render(&["--set", &set])?;
+    let lines: Vec<_> = manifest.lines().map(str::trim).collect();
+    for (name, days) in [("KEEP_REVERTED_FOR", 30), ("KEEP_REJECT_VALUES_FOR", 0)] {
+        let expected = [format!("- name: TAKINGS_{name}"), format!("value: \"{days}\"")];
+        assert!(lines.windows(2).any(|pair| pair == expected), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
 fn values_that_can_not_be_meant_are_refused() {
     for (value, told) in [
         ("api.service.type=LoadBalancer", "api/service/type"),
@@ -114,6 +130,7 @@ fn values_that_can_not_be_meant_are_refused() {
         ("api.lifecycle.shutdownTimeoutSeconds=40", "terminationGracePeriodSeconds is 50"),
         ("api.blueGreen.slots.blue.replicas=0", "replicas"),
         ("importer.image.digest=latest", "importer/image/digest"),
+        ("database.maintenance.keepRevertedForDays=-1", "keepRevertedForDays"),
         ("databse.existingSecret=x", "databse"),
         ("database.url=postgres://x", "url"),
     ] {

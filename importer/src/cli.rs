@@ -148,7 +148,7 @@ impl Cli {
             Command::Rejects(args) => {
                 return match stopped_by(cancel, args.print(&database)).await {
                     Ok(found) => ExitCode::from(if found { 0 } else { 2 }),
-                    Err(error) => report.error(&error),
+                    Err(error) => report::fault(&error),
                 };
             }
             Command::Verify => {

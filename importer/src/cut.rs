@@ -13,8 +13,12 @@ use crate::{
     error::LoadError,
     format::{Comment, Format},
     opening::{Opening, Text},
-    parse::{MAX_LINES, MAX_RECORD_BYTES, ParseError, count_line_ends},
+    parse::{MAX_LINES, MAX_RECORD_BYTES, ParseError, behind_lines, count_line_ends},
 };
+
+/// Lines of a piece, but for a single record of more: what is made of a short line, a reject above
+/// all, takes many times its bytes.
+const MAX_PIECE_LINES: u32 = 128 * 1024;
 
 /// Whole records, one after the other.
 #[derive(Debug)]
@@ -46,6 +50,8 @@ pub(crate) struct Cutter<R> {
     /// What was read behind the last piece.
     buffer: Vec<u8>,
     ended: bool,
+    /// The line of a record that does not end, once it was given out.
+    broken_at: Option<u32>,
 }
 
 /// What decides whether a quote opens a field.
@@ -69,13 +75,18 @@ impl<R: Read> Cutter<R> {
             number: 0,
             buffer: Vec::new(),
             ended: false,
+            broken_at: None,
         }
     }
 
-    /// The next piece; `None` at the end of the file.
+    /// The next piece; `None` at the end of the file. The beginning of a record that does not end
+    /// is a piece as well, and the last one.
     pub(crate) fn next_piece(&mut self) -> Result<Option<Piece>, LoadError> {
+        if let Some(line) = self.broken_at {
+            return Err(ParseError::RecordTooLong { line }.into());
+        }
         self.fill(self.piece_bytes)?;
-        let end = loop {
+        let mut end = loop {
             if self.ended {
                 break self.buffer.len();
             }
@@ -83,12 +94,23 @@ impl<R: Read> Cutter<R> {
                 break end;
             }
             if self.buffer.len() > MAX_RECORD_BYTES {
-                return Err(ParseError::RecordTooLong { line: self.line }.into());
+                if !self.quoting.is_comment(self.buffer[0]) {
+                    // Whoever splits it says what is wrong with it.
+                    self.broken_at = Some(self.line);
+                    break self.buffer.len();
+                }
+                // Nobody reads it. Its last byte stays, which may be half a line end.
+                self.buffer.drain(1..self.buffer.len() - 1);
             }
             self.fill(self.buffer.len() + self.piece_bytes)?;
         };
         if end == 0 {
             return Ok(None);
+        }
+        let mut lines = count_line_ends(&self.buffer[..end]);
+        if lines > MAX_PIECE_LINES {
+            end = self.quoting.end_within_lines(&self.buffer[..end]);
+            lines = count_line_ends(&self.buffer[..end]);
         }
         let mut rest = Vec::with_capacity(self.piece_bytes + MAX_RECORD_BYTES);
         rest.extend_from_slice(&self.buffer[end..]);
@@ -98,7 +120,7 @@ impl<R: Read> Cutter<R> {
         self.end += bytes.len() as u64;
         let (number, line) = (self.number, self.line);
         self.number += 1;
-        self.line = self.line.saturating_add(count_line_ends(&bytes));
+        self.line = self.line.saturating_add(lines);
         if self.line > MAX_LINES {
             return Err(ParseError::TooManyLines.into());
         }
@@ -155,6 +177,21 @@ impl Quoting {
             }
         }
         line_end(text, outside, text.len()).or(last)
+    }
+
+    /// The last such end within as many lines as a piece has, or as the first record needs.
+    fn end_within_lines(self, text: &[u8]) -> usize {
+        let mut lines = MAX_PIECE_LINES;
+        loop {
+            let limit = behind_lines(text, lines);
+            if limit == text.len() {
+                return limit;
+            }
+            if let Some(end) = self.last_record_end(&text[..limit]) {
+                return end;
+            }
+            lines = lines.saturating_mul(2);
+        }
     }
 
     fn is_comment(self, first: u8) -> bool {
@@ -236,6 +273,41 @@ mod tests {
         assert_ne!(marks(text, 6, order).last(), marks(text, 8, order).last(), "another start");
         assert_ne!(marks(text, 9, order)[0], marks("a,b\nc,D\ne", 9, order)[0], "other bytes");
         assert_ne!(marks(text, 9, order)[0], marks(text, 9, DateOrder::DayFirst)[0]);
+    }
+
+    #[test]
+    fn a_piece_has_not_more_lines_than_its_rejects_have_room_but_for_a_single_record() {
+        let lines = MAX_PIECE_LINES as usize;
+        let record = format!("\"{}\"\n", "\n".repeat(lines + 9));
+        let text = format!("{}{record}{}", "x\n".repeat(2 * lines + 1), "\r\n".repeat(lines + 2));
+        let mut cutter = cutter(text.as_bytes(), text.len() + 1).unwrap();
+        let (mut found, mut line) = (Vec::new(), 1);
+        while let Some(piece) = cutter.next_piece().unwrap() {
+            assert_eq!(piece.line, line);
+            found.push(count_line_ends(&piece.bytes));
+            line += count_line_ends(&piece.bytes);
+        }
+        assert_eq!(found.iter().sum::<u32>(), count_line_ends(text.as_bytes()));
+        let most = MAX_PIECE_LINES;
+        assert_eq!(found[..3], [most, most, 1]);
+        assert!(found[3] > most && found[3] <= 2 * most, "the long record: {found:?}");
+        assert!(found[4..].iter().all(|lines| *lines <= most), "{found:?}");
+    }
+
+    #[test]
+    fn a_comment_of_any_length_is_passed_over_in_bounded_memory() {
+        for (piece_bytes, end) in [(1_000, "\n"), (4_096, "\r\n"), (MAX_RECORD_BYTES, "\r")] {
+            let comment = format!("#\"{}{end}", "x,\"".repeat(MAX_RECORD_BYTES));
+            let text = format!("a,b{end}{comment}1,2{end}{comment}{comment}3,4{end}{comment}");
+            let (mut cutter, mut lines) = (cutter(text.as_bytes(), piece_bytes).unwrap(), vec![]);
+            while let Some(piece) = cutter.next_piece().unwrap() {
+                records(&piece.bytes, piece.line, &mut lines).unwrap();
+                let most = 2 * (MAX_RECORD_BYTES + piece_bytes);
+                assert!(piece.bytes.capacity() <= most, "{}", piece.bytes.capacity());
+            }
+            let found: Vec<_> = lines.iter().map(|(line, fields)| (*line, fields.len())).collect();
+            assert_eq!(found, [(1, 2), (3, 2), (6, 2)], "{end:?}");
+        }
     }
 
     #[test]

@@ -57,6 +57,18 @@ pub enum ParseError {
     TooManyLines,
 }
 
+impl ParseError {
+    /// From which line on the file is no CSV.
+    pub(crate) fn line(self) -> u32 {
+        match self {
+            Self::RecordTooLong { line }
+            | Self::UnclosedQuote { line }
+            | Self::DoubtfulQuote { line } => line,
+            Self::TooManyLines => MAX_LINES,
+        }
+    }
+}
+
 /// The records of a text, one after the other.
 #[derive(Debug)]
 pub struct Records<'a> {
@@ -161,10 +173,12 @@ impl<'a> Records<'a> {
                 return Ok(None);
             }
             let (start, line) = (self.position, self.line);
-            self.split(line)?;
+            let split = self.split(line);
+            // First, since a longer record is not read to its end wherever the file is cut.
             if self.position - start > MAX_RECORD_BYTES {
                 return Err(ParseError::RecordTooLong { line });
             }
+            split?;
             // Nothing but white space is no record of ours, which has several fields.
             let record = self.record(line);
             if record.width() > 1 || !record.field(0).trim_ascii().is_empty() {

@@ -36,6 +36,8 @@ pub(crate) struct Tally {
     lines_read: u64,
     lines_rejected: u64,
     rejects: Vec<Reject>,
+    /// Where the file breaks first, if it does: the piece and the line.
+    broken_at: Option<(u32, u32)>,
     end: Option<End>,
 }
 
@@ -76,12 +78,17 @@ impl Tally {
     }
 
     /// Counts a piece in; they come in any order.
-    pub(crate) fn add(&mut self, piece: u32, counts: Counts, rejects: &[Reject]) {
+    pub(crate) fn add(
+        &mut self,
+        piece: u32,
+        counts: Counts,
+        rejects: impl Iterator<Item = Reject>,
+    ) {
         self.lines_read += counts.lines_read;
         self.lines_rejected += counts.lines_rejected;
         self.progress.add_lines(counts.lines_read, counts.lines_rejected);
         self.pieces.insert(piece, counts);
-        self.rejects.extend_from_slice(&rejects[..rejects.len().min(MAX_REJECTS)]);
+        self.rejects.extend(rejects.take(MAX_REJECTS));
         if self.rejects.len() > 2 * MAX_REJECTS {
             self.keep_first_rejects();
         }
@@ -94,13 +101,11 @@ impl Tally {
         Ok(self.totals(end))
     }
 
-    /// The file can't be read beyond this piece: what came of later ones does not count.
-    pub(crate) fn cut_off_at(&mut self, piece: u32) {
-        let line = self.pieces.split_off(&(piece + 1)).into_values();
-        for counts in line {
-            self.lines_read -= counts.lines_read;
-            self.lines_rejected -= counts.lines_rejected;
-        }
+    /// The file can't be read beyond this line of this piece: nothing behind it counts, whether it
+    /// was read before or is still being read.
+    pub(crate) fn break_at(&mut self, piece: u32, line: u32) {
+        let first = self.broken_at.map_or((piece, line), |first| first.min((piece, line)));
+        self.broken_at = Some(first);
     }
 
     /// Whether chunks were loaded earlier that the file no longer has.
@@ -146,6 +151,7 @@ impl Tally {
 
     /// What is put on record of a file that can't be loaded.
     pub(crate) fn into_refusal(mut self, error: &LoadError) -> Refusal {
+        self.forget_what_is_behind();
         let rejects = self.first_rejects();
         let days = self.days();
         let read = self.pieces.values().map(|counts| counts.bytes_read).max().unwrap_or_default();
@@ -158,8 +164,17 @@ impl Tally {
             last_sale_date: days.map(|days| days.1),
             reject_counts: self.reject_counts(),
             rejects,
+            broken_at: self.broken_at.map(|(_, line)| line),
             ..Refusal::unread(error.reason(), error.to_string())
         }
+    }
+
+    fn forget_what_is_behind(&mut self) {
+        let Some((piece, line)) = self.broken_at else { return };
+        self.pieces.retain(|number, _| *number <= piece);
+        self.lines_read = self.pieces.values().map(|counts| counts.lines_read).sum();
+        self.lines_rejected = self.pieces.values().map(|counts| counts.lines_rejected).sum();
+        self.rejects.retain(|reject| reject.line < line);
     }
 
     fn keep_first_rejects(&mut self) {
@@ -193,7 +208,7 @@ mod tests {
         for reject in &rejects {
             counts.reject(reject.reason);
         }
-        tally.add(piece, counts, &rejects);
+        tally.add(piece, counts, rejects.into_iter());
     }
 
     #[test]
@@ -216,12 +231,17 @@ mod tests {
     #[test]
     fn what_comes_behind_the_place_where_a_file_breaks_does_not_count() {
         let mut tally = Tally::default();
-        for piece in [0, 2, 1] {
+        add(&mut tally, 3, 10);
+        tally.break_at(3, 30_010);
+        add(&mut tally, 1, 7);
+        tally.break_at(1, 10_007);
+        for piece in [2, 0] {
             add(&mut tally, piece, 10);
         }
-        tally.cut_off_at(1);
-        assert_eq!(tally.lines_read, 20);
-        let error = LoadError::Stopped;
-        assert_eq!(tally.into_refusal(&error).reject_counts[&RejectReason::InvalidDate], 20);
+        let refusal = tally.into_refusal(&LoadError::Stopped);
+        assert_eq!((refusal.lines_read, refusal.lines_rejected), (17, 17));
+        assert_eq!(refusal.reject_counts[&RejectReason::InvalidDate], 17);
+        assert_eq!((refusal.rejects.len(), refusal.rejects[16].line), (17, 10_006));
+        assert_eq!(refusal.broken_at, Some(10_007));
     }
 }

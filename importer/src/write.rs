@@ -5,11 +5,12 @@
 
 use std::{
     collections::BTreeMap,
+    iter,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use ledger::{
-    MaxRejected, Reject,
+    MaxRejected,
     postgres::{Chunk, LoadedChunk, Names},
 };
 use telemetry::logs::SPANS;
@@ -26,7 +27,7 @@ use crate::{
     pipeline::{LoadRequest, joined},
     read::Work,
     sink::Sink,
-    tally::{Counts, MAX_REJECTS, Tally},
+    tally::{Counts, Tally},
 };
 
 /// What all writers share.
@@ -60,10 +61,13 @@ pub(crate) async fn write_all(
     let mut ended = Ok(());
     while let Some(writer) = writers.join_next().await {
         let writer = writer.unwrap_or_else(|error| Err(LoadError::Internal(error.to_string())));
-        if ended.is_ok() && writer.is_err() {
+        if let Err(error) = writer {
             // The others end what they have begun; nothing new is given out.
             shared.work.lock().await.close();
-            ended = writer;
+            ended = Err(match ended {
+                Ok(()) => error,
+                Err(other) => foremost(other, error),
+            });
         }
     }
     ended
@@ -81,7 +85,7 @@ impl Shared {
                 if work.piece.content[..] != loaded.content[..] {
                     return Err(LoadError::SourceChanged);
                 }
-                lock(&self.tally).add(number, loaded.into(), &[]);
+                lock(&self.tally).add(number, loaded.into(), iter::empty());
                 continue;
             }
             let (encoding, mut known) = (self.clone(), std::mem::take(&mut names));
@@ -107,11 +111,6 @@ impl Shared {
         let mut chunk = self.sink.chunk(work.piece.number, work.piece.bytes.len());
         chunk.bytes_read = work.piece.bytes_read;
         chunk.content = work.piece.content;
-        // A chunk with more than that is never written.
-        let kept = match self.max_rejected {
-            MaxRejected::Count(count) => count.saturating_add(MAX_REJECTS as u64),
-            MaxRejected::Percent(_) => u64::MAX,
-        };
         let mut counts = Counts { bytes_read: work.piece.bytes_read, ..Counts::default() };
         let read = work.lines(|line| match line {
             Ok(sale) => {
@@ -120,9 +119,7 @@ impl Shared {
             }
             Err(reject) => {
                 counts.reject(reject.reason);
-                if counts.lines_rejected <= kept {
-                    chunk.rejects.push(reject);
-                }
+                chunk.rejects.push(&reject);
             }
         });
         (chunk, counts, read)
@@ -134,17 +131,44 @@ impl Shared {
         (chunk, counts, read): (Chunk, Counts, Result<(), ParseError>),
     ) -> Result<Chunk, LoadError> {
         let mut tally = lock(&self.tally);
-        let rejects: &[Reject] = &chunk.rejects;
-        tally.add(number, counts, rejects);
+        tally.add(number, counts, chunk.rejects.iter());
         if let Err(error) = read {
-            tally.cut_off_at(number);
+            tally.break_at(number, error.line());
             return Err(error.into());
         }
         Ok(chunk)
     }
 }
 
+/// Which of two errors ends the load: a fault, since then not all of the file is known; else where
+/// the file breaks first.
+fn foremost(one: LoadError, other: LoadError) -> LoadError {
+    match (&one, &other) {
+        (LoadError::Parse(first), LoadError::Parse(second)) if first.line() <= second.line() => one,
+        (LoadError::Parse(_), _) => other,
+        _ => one,
+    }
+}
+
 /// The tally, also where a writer has panicked: its counts are whole at any moment.
 pub(crate) fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_ends_a_load_before_a_broken_file_does_and_the_first_place_before_others() {
+        let broken = |line| LoadError::Parse(ParseError::UnclosedQuote { line });
+        let line = |error: LoadError| match error {
+            LoadError::Parse(error) => Some(error.line()),
+            _ => None,
+        };
+        assert_eq!(line(foremost(broken(7), broken(9))), Some(7));
+        assert_eq!(line(foremost(broken(9), broken(7))), Some(7));
+        assert_eq!(line(foremost(broken(9), LoadError::Stopped)), None);
+        assert_eq!(line(foremost(LoadError::Stopped, broken(9))), None);
+    }
 }

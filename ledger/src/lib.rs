@@ -26,5 +26,5 @@ pub use decimal::Decimal;
 pub use ids::{Currency, Dataset, Digest, ImportId, Run};
 pub use outcome::Outcome;
 pub use policy::{MaxRejected, OnOverlap};
-pub use reject::{Reject, RejectReason};
+pub use reject::{Reject, RejectReason, Rejects};
 pub use sale::Sale;

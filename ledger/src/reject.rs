@@ -20,6 +20,23 @@ pub struct Reject {
     pub reason: RejectReason,
 }
 
+/// Many rejected lines, close together: in memory each takes little more than what stood there.
+#[derive(Clone, Debug, Default)]
+pub struct Rejects {
+    marks: Vec<Mark>,
+    /// Column and value of each, one behind the other.
+    text: String,
+}
+
+/// One of them: its texts begin where those of the one before end.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    line: u32,
+    reason: RejectReason,
+    column_end: usize,
+    end: usize,
+}
+
 /// Why a line can't be a sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -56,6 +73,40 @@ impl Reject {
     }
 }
 
+impl Rejects {
+    /// Takes one more.
+    pub fn push(&mut self, reject: &Reject) {
+        self.text.push_str(&reject.column);
+        let column_end = self.text.len();
+        self.text.push_str(&reject.value);
+        let Reject { line, reason, .. } = *reject;
+        self.marks.push(Mark { line, reason, column_end, end: self.text.len() });
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    /// All, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = Reject> {
+        let mut start = 0;
+        self.marks.iter().map(move |&Mark { line, reason, column_end, end }| {
+            let text = |from, to| self.text.get(from..to).unwrap_or_default().to_owned();
+            let (column, value) = (text(start, column_end), text(column_end, end));
+            start = end;
+            Reject { line, column, value, reason }
+        })
+    }
+}
+
 impl RejectReason {
     /// The word that stands in the ledger, the status and the API.
     #[must_use]
@@ -71,6 +122,31 @@ impl RejectReason {
             Self::NulCharacter => "NulCharacter",
             Self::TooLong => "TooLong",
             Self::Other => "Other",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_kept_close_together_comes_out_as_it_was(
+            all in prop::collection::vec((any::<u32>(), ".{0,9}", ".{0,9}"), 0..9),
+        ) {
+            let reject = |(line, column, value): (_, String, String)| {
+                Reject::new(line, &column, &value, RejectReason::TooLong)
+            };
+            let all: Vec<_> = all.into_iter().map(reject).collect();
+            let mut rejects = Rejects::default();
+            for reject in &all {
+                rejects.push(reject);
+            }
+            prop_assert_eq!((rejects.len(), rejects.is_empty()), (all.len(), all.is_empty()));
+            prop_assert_eq!(rejects.iter().collect::<Vec<_>>(), all);
         }
     }
 }

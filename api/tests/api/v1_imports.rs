@@ -117,6 +117,20 @@ fn rejected_lines_are_listed_page_by_page() {
 }
 
 #[test]
+fn what_stood_in_a_rejected_line_is_null_once_it_is_no_longer_kept() {
+    let api = api();
+    let import =
+        create(&api, "?max_rejected=1", &sales(&[("x", "1", "1"), ("3/1/2025", "2", "1")]));
+    // As `takings-importer maintain --keep-reject-values-for` does.
+    api.sql("UPDATE takings.reject SET value = NULL");
+    let id = import["import_id"].as_str().unwrap();
+    let answer = api.get(&format!("/api/v1/imports/{id}/rejects"));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let purged = json!({"line": 2, "column": "Sale Date", "value": null, "reason": "InvalidDate"});
+    assert_eq!(answer.json()["data"], json!([purged]));
+}
+
+#[test]
 fn policies_are_parameters_of_the_upload() {
     let api = api();
     create(&api, "", &sales(&[("3/1/2025", "1", "1")]));

@@ -1,5 +1,8 @@
 //! `rejects`: an import's rejected lines as CSV on standard output, for whoever corrects the file.
 //!
+//! A list that is whole ends with a line's end. One that a fault cuts off ends with a quote that is
+//! never closed, so that nobody takes it for the whole, and nothing else comes to standard output.
+//!
 //! A value that a spreadsheet program would take for a formula gets an apostrophe before it, as
 //! OWASP advises on CSV injection.
 
@@ -35,9 +38,34 @@ impl RejectsArgs {
     }
 }
 
+/// A list on its way out.
+struct List<W: Write>(Option<csv::Writer<W>>);
+
+impl<W: Write> List<W> {
+    fn write(&mut self, record: [&str; 4]) -> csv::Result<()> {
+        self.0.as_mut().map_or(Ok(()), |csv| csv.write_record(record))
+    }
+
+    /// It is whole.
+    fn end(mut self) -> io::Result<()> {
+        self.0.take().map_or(Ok(()), |mut csv| csv.flush())
+    }
+}
+
+/// It is cut off, unless it was ended.
+impl<W: Write> Drop for List<W> {
+    fn drop(&mut self) {
+        let to = self.0.take().and_then(|csv| csv.into_inner().ok());
+        if let Some(mut to) = to {
+            // Nobody is left to tell if this fails.
+            let _ = to.write_all(b"\"").and_then(|()| to.flush());
+        }
+    }
+}
+
 async fn print(ledger: &Ledger, imported_file_id: i64, to: impl Write) -> anyhow::Result<()> {
-    let mut csv = csv::Writer::from_writer(to);
-    csv.write_record(["line", "column", "value", "reason"])?;
+    let mut written = List(Some(csv::Writer::from_writer(to)));
+    written.write(["line", "column", "value", "reason"])?;
     let mut after = None;
     loop {
         let rejects = ledger.rejects(imported_file_id, PAGE, after).await?;
@@ -45,11 +73,11 @@ async fn print(ledger: &Ledger, imported_file_id: i64, to: impl Write) -> anyhow
             let value = reject.value.as_deref().unwrap_or_default();
             let (line, column, value) =
                 (reject.line.to_string(), plain(&reject.column), plain(value));
-            csv.write_record([&line, &column, &value, &reject.reason])?;
+            written.write([&line, &column, &value, &reject.reason])?;
         }
         match rejects.last() {
             Some(last) => after = Some(last.line),
-            None => return Ok(csv.flush()?),
+            None => return Ok(written.end()?),
         }
     }
 }
@@ -62,7 +90,23 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::{List, plain};
+
+    #[test]
+    fn a_list_that_does_not_come_to_its_end_ends_within_quotes() {
+        let written = |is_whole| {
+            let mut bytes = Vec::new();
+            let mut list = List(Some(csv::Writer::from_writer(&mut bytes)));
+            list.write(["7", "a", "b", "c"]).unwrap();
+            if is_whole {
+                list.end().unwrap();
+            } else {
+                drop(list);
+            }
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!([written(true), written(false)], ["7,a,b,c\n", "7,a,b,c\n\""]);
+    }
 
     #[test]
     fn no_value_is_a_formula() {

@@ -60,11 +60,8 @@ impl Report {
 
     /// For commands that are no run: the sentence, and whether a retry may help.
     pub(super) fn error(&self, error: &anyhow::Error) -> ExitCode {
-        tracing::error!("{error}");
         self.write(&serde_json::json!({ "message": error.to_string() }).to_string());
-        let is_final =
-            error.downcast_ref::<LedgerError>().is_some_and(|error| !error.is_retryable());
-        ExitCode::from(if is_final { 2 } else { 1 })
+        fault(error)
     }
 
     fn write(&self, line: &str) {
@@ -79,6 +76,13 @@ impl Report {
             tracing::warn!("the outcome can't be written to {}: {error}", path.display());
         }
     }
+}
+
+/// The same as a log line only, where standard output holds something else.
+pub(super) fn fault(error: &anyhow::Error) -> ExitCode {
+    tracing::error!("{error}");
+    let is_final = error.downcast_ref::<LedgerError>().is_some_and(|error| !error.is_retryable());
+    ExitCode::from(if is_final { 2 } else { 1 })
 }
 
 /// The most memory that this process had at once, where the system tells.

@@ -76,8 +76,10 @@ fn a_record_of_more_than_a_mebibyte_refuses_the_file_at_its_line() {
     assert_eq!(try_read(format!("a,b\n{long},y\n").as_bytes()).unwrap().len(), 2);
     let text = format!("a,b\n{long},yyyy\n");
     assert_eq!(error(text.as_bytes()), ParseError::RecordTooLong { line: 2 });
-    let open = format!("a,b\n1,\"2\n{}", "3,4\n".repeat(MAX_RECORD_BYTES));
-    assert_eq!(error(open.as_bytes()), ParseError::UnclosedQuote { line: 2 });
+    for open in ["1,\"2\n", "\"1\n2"] {
+        let text = format!("a,b\n{open}{}\"x\"", "3,4\n".repeat(MAX_RECORD_BYTES));
+        assert_eq!(error(text.as_bytes()), ParseError::RecordTooLong { line: 2 });
+    }
     let commas = ",".repeat(MAX_RECORD_BYTES - 1);
     assert_eq!(try_read(commas.as_bytes()).unwrap()[0].1.len(), commas.len() + 1);
 }

@@ -2,10 +2,12 @@
 
 use std::process::Output;
 
+use harness::postgres::Server;
 use ledger::{
     ImportId, Outcome,
     outcome::{MAX_BYTES, Reason, RunResult},
 };
+use tokio::io::AsyncReadExt as _;
 
 use crate::support::*;
 
@@ -191,4 +193,31 @@ async fn rejected_lines_come_as_csv_without_formulas() {
     );
     let unknown = run(&shop, &["rejects", "--import-id", &ImportId::random().to_string()]).await;
     assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn a_list_of_rejected_lines_that_the_database_cuts_off_is_seen_to_be_cut_off() {
+    let shop = Shop::open_at(Server::own().unwrap()).await;
+    let path = shop.write("bad.csv", format!("{HEADER}{}", "bad\n".repeat(20_000)));
+    let id = ImportId::random().to_string();
+    let load = ["load", "--import-id", &id, "--max-rejected", "100%", "--file"];
+    run(&shop, &[&load[..], &[path.to_str().unwrap()]].concat()).await;
+    let mut child = shop.program(&["rejects", "--import-id", &id]).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    // Nobody reads on, so that most of it has not been asked for yet.
+    let mut list = vec![0; 100];
+    stdout.read_exact(&mut list).await.unwrap();
+    shop.server.stop().unwrap();
+    stdout.read_to_end(&mut list).await.unwrap();
+    let ended = child.wait_with_output().await.unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let list = String::from_utf8(list).unwrap();
+    let (whole, rest) = list.rsplit_once('\n').unwrap();
+    assert_eq!(rest, "\"", "the next line is begun and never ends");
+    let lines: Vec<_> = whole.lines().collect();
+    assert_eq!(lines[0], "line,column,value,reason");
+    assert!(lines.len() > 1 && lines.len() < 20_001, "{} lines", lines.len());
+    assert!(lines[1..].iter().all(|line| line.ends_with(",WrongFieldCount")), "{whole}");
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(told.lines().last().unwrap().contains("database"), "{told}");
 }

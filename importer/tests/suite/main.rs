@@ -11,6 +11,7 @@
 mod sales;
 mod support;
 
+mod broken;
 mod command_line;
 mod crash;
 mod datasets;

@@ -13,9 +13,12 @@ async fn peak_memory_bytes(shop: &Shop, lines: u64) -> u64 {
 async fn peak_memory_bytes_of(shop: &Shop, path: &std::path::Path) -> u64 {
     let path = path.to_str().unwrap();
     // Small enough that the smaller file has several chunks too.
-    let chunks = ["--chunk-bytes", "500000"];
-    let load = ["load", "--file", path, "--on-overlap", "replace"];
-    let output = shop.program(&[&load[..], &chunks].concat()).output().await.unwrap();
+    peak_memory_bytes_with(shop, &["--file", path, "--chunk-bytes", "500000"]).await
+}
+
+async fn peak_memory_bytes_with(shop: &Shop, arguments: &[&str]) -> u64 {
+    let load = ["load", "--on-overlap", "replace"];
+    let output = shop.program(&[&load, arguments].concat()).output().await.unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stderr).unwrap();
     let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -46,4 +49,16 @@ async fn a_packed_file_in_another_encoding_takes_hardly_more() {
     let packed = peak_memory_bytes_of(&shop, &path).await;
     eprintln!("{} MiB, then {} MiB", plain / MEBIBYTE, packed / MEBIBYTE);
     assert!(packed < plain + 32 * MEBIBYTE, "{plain}, then {packed} bytes");
+}
+
+#[tokio::test]
+async fn a_million_bad_lines_take_no_more_than_sales_do() {
+    let shop = Shop::open().await;
+    // The shorter a line, the more of them come in a chunk.
+    let path = shop.write("bad.csv", format!("{HEADER}{}", "x\n".repeat(1_000_000)));
+    let path = path.to_str().unwrap();
+    let peak = peak_memory_bytes_with(&shop, &["--file", path, "--max-rejected", "100%"]).await;
+    eprintln!("{} MiB", peak / MEBIBYTE);
+    assert_eq!(shop.sql("SELECT count(*), max(line) FROM takings.reject"), "1000000|1000001");
+    assert!(peak < 64 * MEBIBYTE, "{peak} bytes");
 }

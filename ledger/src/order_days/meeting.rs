@@ -274,3 +274,6 @@ fn versions(parts: &[Part<'_>]) -> Vec<Version> {
     });
     versions
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use super::{
     names::{NameTable, Names},
 };
 use crate::{
-    Decimal, Reject, RejectReason, Sale,
+    Decimal, RejectReason, Rejects, Sale,
     order_days::{ChunkOrders, FingerprintKey},
 };
 
@@ -26,7 +26,7 @@ pub struct Chunk {
     /// Tells the file's content up to its end from any other.
     pub content: [u8; 32],
     /// Rejected lines, in their order.
-    pub rejects: Vec<Reject>,
+    pub rejects: Rejects,
     /// Lines that are sales.
     pub sales: u64,
     pub(super) load_id: i32,
@@ -47,7 +47,7 @@ impl Chunk {
             number,
             bytes_read: 0,
             content: [0; 32],
-            rejects: Vec::new(),
+            rejects: Rejects::default(),
             sales: 0,
             load_id,
             key,
@@ -102,7 +102,7 @@ impl Chunk {
     #[must_use]
     pub fn reject_counts(&self) -> BTreeMap<RejectReason, u64> {
         let mut counts = BTreeMap::new();
-        for reject in &self.rejects {
+        for reject in self.rejects.iter() {
             *counts.entry(reject.reason).or_default() += 1;
         }
         counts
@@ -133,3 +133,6 @@ impl Chunk {
         Some(number)
     }
 }
+
+#[cfg(test)]
+mod tests;

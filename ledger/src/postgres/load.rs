@@ -176,7 +176,7 @@ impl Load {
                 return Err(LedgerError::Unreadable(format!("{rows} of {} rows", chunk.sales)));
             }
         }
-        add_rejects(&mut transaction, &self.run, &chunk.rejects).await?;
+        add_rejects(&mut transaction, &self.run, chunk.rejects.iter()).await?;
         self.note(&mut transaction, chunk).await?;
         Ok(transaction.commit().await?)
     }

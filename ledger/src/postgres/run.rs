@@ -90,6 +90,8 @@ pub struct Refusal {
     pub rejects: Vec<Reject>,
     /// All rejected lines by reason.
     pub reject_counts: BTreeMap<RejectReason, u64>,
+    /// The line from which on the file can't be read: rejects from there on do not stay.
+    pub broken_at: Option<u32>,
     /// Order-days that are there with other lines.
     pub conflicts: Vec<Conflict>,
 }
@@ -110,6 +112,7 @@ impl Refusal {
             last_sale_date: None,
             rejects: Vec::new(),
             reject_counts: BTreeMap::new(),
+            broken_at: None,
             conflicts: Vec::new(),
         }
     }
@@ -265,8 +268,10 @@ impl Ledger {
 
     async fn refuse_run(&self, run: &OpenRun, refusal: &Refusal) -> Result<(), LedgerError> {
         let mut transaction = self.pool.begin().await?;
-        add_rejects(&mut transaction, run, &refusal.rejects).await?;
-        sqlx::query("SELECT takings.refuse_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
+        add_rejects(&mut transaction, run, refusal.rejects.iter().cloned()).await?;
+        let refuse =
+            "SELECT takings.refuse_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+        sqlx::query(refuse)
             .bind(run.imported_file_id)
             .bind(refusal.reason.as_str())
             .bind(&refusal.message)
@@ -279,6 +284,7 @@ impl Ledger {
             .bind(refusal.last_sale_date.map(ToSqlx::to_sqlx))
             .bind(Json(&refusal.conflicts))
             .bind(Json(&refusal.reject_counts))
+            .bind(refusal.broken_at.map(line_number))
             .execute(&mut *transaction)
             .await?;
         Ok(transaction.commit().await?)
@@ -301,9 +307,13 @@ impl RunRequest {
 pub(super) async fn add_rejects(
     connection: &mut PgConnection,
     run: &OpenRun,
-    rejects: &[Reject],
+    mut rejects: impl Iterator<Item = Reject>,
 ) -> Result<(), LedgerError> {
-    for rejects in rejects.chunks(REJECTS_AT_ONCE) {
+    loop {
+        let rejects: Vec<_> = rejects.by_ref().take(REJECTS_AT_ONCE).collect();
+        if rejects.is_empty() {
+            return Ok(());
+        }
         let lines: Vec<_> = rejects.iter().map(|reject| line_number(reject.line)).collect();
         let columns: Vec<_> = rejects.iter().map(|reject| reject.column.as_str()).collect();
         let values: Vec<_> = rejects.iter().map(|reject| reject.value.as_str()).collect();
@@ -317,7 +327,6 @@ pub(super) async fn add_rejects(
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
 }
 
 /// A count as PostgreSQL's bigint. No file has 2⁶³ of anything.

@@ -75,7 +75,7 @@ async fn only_the_end_of_a_run_waits_for_the_disk_whatever_the_server_does() {
     write(&test.ledger, &run, &file).await.unwrap();
     let names = "SELECT takings.name_ids(load_id, 'product', '{tea}') FROM takings.load";
     let reject = "SELECT takings.add_rejects(imported_file_id, '{2}', '{Total}', '{x}', '{Missing}') FROM takings.imported_file";
-    let end = "SELECT takings.refuse_run(imported_file_id, 'Invalid', 'x', NULL, 0, 0, 0, 0, NULL, NULL, '[]', '{}') FROM takings.imported_file";
+    let end = "SELECT takings.refuse_run(imported_file_id, 'Invalid', 'x', NULL, 0, 0, 0, 0, NULL, NULL, '[]', '{}', NULL) FROM takings.imported_file";
     let settle = "SELECT takings.settle_run(import_id, 1, 'default') FROM takings.imported_file";
     for default in ["on", "off"] {
         test.sql(&format!(

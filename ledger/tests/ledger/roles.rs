@@ -73,7 +73,7 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         format!("SELECT takings.forget_comparison({loading})"),
         format!("SELECT takings.drop_load({loading})"),
         format!("SELECT takings.revert_load({live}, 'x', 'x', 0, null)"),
-        format!("SELECT takings.refuse_run({row}, 'x', 'x', null, 0, 0, 0, 0, null, null, '[]', '{{}}')"),
+        format!("SELECT takings.refuse_run({row}, 'x', 'x', null, 0, 0, 0, 0, null, null, '[]', '{{}}', null)"),
         format!("SELECT takings.add_rejects({row}, '{{1}}', '{{x}}', '{{x}}', '{{x}}')"),
         format!("SELECT takings.settle_run('{}', 1, 'victim')", file.import_id()),
         format!("SELECT * FROM takings.revertible_load('{}')", published.import_id()),

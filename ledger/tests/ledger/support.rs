@@ -204,7 +204,9 @@ pub(crate) async fn write(
             chunk.add(sale, &mut names);
         }
         if number == 0 {
-            chunk.rejects.clone_from(&file.rejects);
+            for reject in &file.rejects {
+                chunk.rejects.push(reject);
+            }
         }
         assert!(load.write(chunk, &mut names).await?);
     }

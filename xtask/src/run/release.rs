@@ -72,7 +72,11 @@ fn values(place: &Place) -> Result<Value> {
         "operator": {},
     });
     if let Database::Host(server) = &place.database {
-        values["database"] = json!({"caKey": "ca.crt", "migrations": {"caKey": "ca.crt"}});
+        values["database"] = json!({
+            "caKey": "ca.crt",
+            "migrations": {"caKey": "ca.crt"},
+            "maintenance": {"caKey": "ca.crt"},
+        });
         // Files may be fetched from this machine, such as from `python3 -m http.server`.
         values["importer"] = json!({"allowHttp": true, "network": {"allow": [server.address()]}});
     }

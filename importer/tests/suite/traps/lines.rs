@@ -2,7 +2,8 @@
 
 use ledger::{RejectReason::*, outcome::Reason};
 
-use super::{check, trap};
+use super::{built, check, trap};
+use crate::support::*;
 
 #[tokio::test]
 async fn lines_end_in_every_way() {
@@ -52,6 +53,19 @@ async fn comments_are_lines_of_sales_unless_they_are_declared() {
             .loads(2, "3")
             .rejects(&[(2, "", WrongFieldCount), (4, "Sale Date", InvalidDate)]),
     ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_comment_may_be_longer_than_a_record_and_than_a_chunk() {
+    let text = || {
+        let comment = "\"x,\"".repeat(1_500_000);
+        upload(&format!("{HEADER}3/1/2025,1,a,1\n#{comment}\n3/1/2025,2,b,2\nx\n"))
+    };
+    check([built("a comment of 6 MB", text)
+        .read_as(|format| format.comment = "#".parse().ok())
+        .loads(2, "3")
+        .rejects(&[(5, "", WrongFieldCount)])])
     .await;
 }
 
