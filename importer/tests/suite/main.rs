@@ -11,6 +11,7 @@
 mod sales;
 mod support;
 
+mod claims;
 mod command_line;
 mod crash;
 mod datasets;
