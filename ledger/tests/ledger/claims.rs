@@ -47,6 +47,17 @@ async fn a_content_is_claimed_by_one_import_until_that_has_ended_or_is_silent() 
 }
 
 #[tokio::test]
+async fn the_end_of_a_run_is_the_end_of_its_claim_also_where_nothing_is_swept() {
+    let test = TestLedger::new().await;
+    let file = File::new(&[]);
+    let (one, other) = (open(&test.ledger, &file).await, open(&test.ledger, &File::new(&[])).await);
+    assert_eq!((test.claim(&one).await, test.claim(&other).await), (Claimed::Mine, Claimed::Held));
+    test.sql(&format!("SELECT takings.settle_run('{}', 1, 'default')", file.import_id()));
+    assert_eq!(test.sql("SELECT count(*) FROM takings.claim"), "1");
+    assert_eq!(test.claim(&other).await, Claimed::Mine);
+}
+
+#[tokio::test]
 async fn a_later_run_of_an_import_takes_over_what_the_earlier_one_has_claimed() {
     let test = TestLedger::new().await;
     let file = File::new(&[]);

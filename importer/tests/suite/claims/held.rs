@@ -47,9 +47,16 @@ async fn outcome(child: Child) -> Outcome {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
+/// Loads, and does not wait for ever.
+async fn load(shop: &Shop, request: &LoadRequest, path: &Path) -> Outcome {
+    let load = shop.load(request.clone(), file(path));
+    tokio::time::timeout(LONG / 2, load).await.expect("it waits")
+}
+
 /// Waits until an import waits for another.
 async fn until_waiting(request: &LoadRequest) {
     while request.progress.reached().stage != Stage::Waiting {
+        assert_ne!(request.progress.reached().stage, Stage::Ended, "it has not waited");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -61,11 +68,10 @@ async fn where_the_first_was_killed_the_second_takes_over_and_the_first_learns_o
     let import = ImportId::random();
     first(&shop, &path, import, "after-chunk:2", "kill").await.wait().await.unwrap();
     let second = LoadRequest { claim_dead_after: SHORT, ..waiting(LONG) };
-    let (outcome, ()) =
-        tokio::join!(shop.load(second.clone(), file(&path)), until_waiting(&second));
+    let (outcome, ()) = tokio::join!(load(&shop, &second, &path), until_waiting(&second));
     assert_published(&outcome, LINES, 0);
     let again = LoadRequest { import_id: import, ..waiting(LONG) };
-    let outcome = shop.load(again, file(&path)).await;
+    let outcome = load(&shop, &again, &path).await;
     assert_ended(&outcome, RunResult::AlreadyLoaded, Reason::AlreadyLoaded);
     shop.assert_holds(&expected).await;
 }
@@ -78,7 +84,7 @@ async fn where_the_first_was_only_asleep_it_counts_once_all_the_same() {
     let pid = Pid::from_raw(asleep.id().unwrap().try_into().unwrap()).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
     let second = LoadRequest { claim_dead_after: SHORT, ..waiting(LONG) };
-    assert_published(&shop.load(second, file(&path)).await, LINES, 0);
+    assert_published(&load(&shop, &second, &path).await, LINES, 0);
     kill_process(pid, Signal::CONT).unwrap();
     let woken = outcome(asleep).await;
     assert_ended(&woken, RunResult::AlreadyLoaded, Reason::AlreadyLoaded);
@@ -96,9 +102,9 @@ async fn a_try_of_the_same_import_waits_for_none_of_its_own() {
     killed().await;
     killed().await;
     let run = |run| LoadRequest { import_id: import, run: ledger::Run(run), ..waiting(LONG) };
-    let later = tokio::time::timeout(LONG / 2, shop.load(run(2), file(&path))).await.unwrap();
+    let later = load(&shop, &run(2), &path).await;
     assert_published(&later, LINES, 0);
-    let earlier = shop.load(run(1), file(&path)).await;
+    let earlier = load(&shop, &run(1), &path).await;
     assert_ended(&earlier, RunResult::Refused, Reason::RunSuperseded);
     shop.assert_holds(&expected).await;
 }
@@ -115,7 +121,7 @@ async fn where_the_first_is_refused_the_second_ends_by_its_own_rules() {
         ..waiting(LONG)
     });
     let (strict, tolerant, other) =
-        tokio::join!(strict, shop.load(tolerant, file(&path)), shop.load(other, file(&path)));
+        tokio::join!(strict, load(&shop, &tolerant, &path), load(&shop, &other, &path));
     assert_ended(&tolerant, RunResult::Published, Reason::Published);
     for strict in [strict, other] {
         assert_ended(&strict, RunResult::Refused, Reason::TooManyRejected);
@@ -135,8 +141,7 @@ async fn other_content_of_the_same_size_and_other_datasets_wait_for_nobody() {
     let mut held = held(&shop, &one).await;
     for (dataset, path) in [("default", &other), ("pier", &one)] {
         let request = LoadRequest { dataset: dataset.parse().unwrap(), ..waiting(LONG) };
-        let load = tokio::time::timeout(LONG / 2, shop.load(request, file(path)));
-        assert_published(&load.await.unwrap(), 9_000, 0);
+        assert_published(&load(&shop, &request, path).await, 9_000, 0);
     }
     assert!(held.try_wait().unwrap().is_none(), "the first is still at it");
 }
@@ -148,13 +153,12 @@ async fn a_wait_ends_at_its_bound_and_what_is_loaded_twice_counts_once() {
     let import = ImportId::random();
     let mut held = first(&shop, &path, import, "after-chunk", "pause:600000").await;
     let second = waiting(Duration::from_secs(1));
-    let (outcome, ()) =
-        tokio::join!(shop.load(second.clone(), file(&path)), until_waiting(&second));
+    let (outcome, ()) = tokio::join!(load(&shop, &second, &path), until_waiting(&second));
     assert_published(&outcome, LINES, 0);
     assert!(held.try_wait().unwrap().is_none(), "the first is still at it");
     held.kill().await.unwrap();
     let again = LoadRequest { import_id: import, ..waiting(LONG) };
-    let outcome = shop.load(again, file(&path)).await;
+    let outcome = load(&shop, &again, &path).await;
     assert_ended(&outcome, RunResult::AlreadyLoaded, Reason::AlreadyLoaded);
     shop.assert_holds(&expected).await;
 }
@@ -169,18 +173,17 @@ async fn a_wait_ends_at_once_where_it_is_cancelled_or_its_run_is_settled() {
         until_waiting(&request).await;
         cancel.cancel();
     };
-    let load = importer::load(&shop.ledger, request.clone(), file(&path), &cancel);
-    let load = tokio::time::timeout(LONG / 2, load);
-    assert_eq!(tokio::join!(load, cancelling).0.unwrap().reason, Reason::Stopped);
+    let cancelled = importer::load(&shop.ledger, request.clone(), file(&path), &cancel);
+    let cancelled = tokio::time::timeout(LONG / 2, cancelled);
+    assert_eq!(tokio::join!(cancelled, cancelling).0.unwrap().reason, Reason::Stopped);
     let request = waiting(LONG);
     let settling = async {
         until_waiting(&request).await;
         let (import, run) = (request.import_id, request.run);
         shop.ledger.settle(import, run, &request.dataset).await.unwrap()
     };
-    let load = tokio::time::timeout(LONG / 2, shop.load(request.clone(), file(&path)));
-    let (load, settled) = tokio::join!(load, settling);
-    assert_eq!((load.unwrap(), settled.result), (settled, RunResult::Abandoned));
+    let (outcome, settled) = tokio::join!(load(&shop, &request, &path), settling);
+    assert_eq!((outcome, settled.result), (settled, RunResult::Abandoned));
     assert_eq!(loads_begun(&shop), "1", "that of the first");
 }
 
@@ -191,10 +194,9 @@ async fn streams_and_dry_runs_claim_nothing_and_wait_for_nobody() {
     let _held = held(&shop, &path).await;
     let claims = "SELECT count(*), count(DISTINCT imported_file_id) FROM takings.claim";
     let dry = LoadRequest { dry_run: true, ..waiting(LONG) };
-    let dry = tokio::time::timeout(LONG / 2, shop.load(dry, file(&path))).await.unwrap();
-    assert_ended(&dry, RunResult::DryRun, Reason::Published);
+    assert_ended(&load(&shop, &dry, &path).await, RunResult::DryRun, Reason::Published);
     let text = std::fs::read_to_string(&path).unwrap();
-    let load = tokio::time::timeout(LONG / 2, shop.load_text(&text)).await.unwrap();
-    assert_published(&load, LINES, 0);
+    let stream = tokio::time::timeout(LONG / 2, shop.load_text(&text)).await.unwrap();
+    assert_published(&stream, LINES, 0);
     assert_eq!(shop.sql(claims), "1|1", "that of the first");
 }
