@@ -13,8 +13,8 @@
 //! Each stage is one module. A run that has ended is looked up before its source is opened, and
 //! chunks that an earlier try has loaded are not loaded again, so a load may be started again
 //! whenever nobody knows how it ended. A file of a size that a live load has is hashed first: what
-//! is there already is not loaded. One whose dates are to tell their order is read first, too. What another
-//! import is loading at the moment is waited for.
+//! is there already is not loaded. One whose dates are to tell their order is read first, too. A
+//! file that another import is loading is waited for.
 //!
 //! **Memory is bounded, whatever the file.** At most one piece is being cut, one waits, and each
 //! writer has one with what became of it; a piece has 4 MiB, or more where a record is longer,
