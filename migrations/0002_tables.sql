@@ -123,6 +123,18 @@ CREATE TABLE takings.load_chunk (
     PRIMARY KEY (load_id, chunk)
 );
 
+-- Who is loading which content: another run of the same waits for it. It only spares work that is
+-- done twice: what counts is decided by publish, which never looks here.
+CREATE TABLE takings.claim (
+    dataset_id integer NOT NULL REFERENCES takings.dataset,
+    -- Tells a file's content and format from most others, without its being read as a whole.
+    content bytea NOT NULL CHECK (octet_length(content) = 32),
+    imported_file_id bigint NOT NULL REFERENCES takings.imported_file,
+    -- A sign of life of its run.
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (dataset_id, content)
+);
+
 -- One accepted line of a file. A partition a dataset, since INSERT is granted on the partition.
 -- Without an index: no question that the API answers reads it, and each would slow every import.
 CREATE TABLE takings.sale (

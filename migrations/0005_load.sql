@@ -1,6 +1,50 @@
 -- A load on its way into the ledger: chunk by chunk, each in a transaction of its own, seen by
 -- nobody before publish.
 
+-- Claims a file's content for a run that is about to load it: Mine. Held: a run of another import has
+-- claimed it and showed a sign of life within an age, so that it is worth waiting for. Loaded: a
+-- live load may have the content, by its digest or, where that is not known yet, by its size; this
+-- is asked last, so that who takes over from a run that has just published learns of it.
+CREATE FUNCTION takings.claim_content(
+    p_imported_file_id bigint, p_content bytea, p_bytes bigint, p_digest bytea,
+    p_dead_after interval
+) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_run imported_file := running(p_imported_file_id);
+    v_is_mine boolean;
+BEGIN
+    INSERT INTO claim AS held (dataset_id, content, imported_file_id)
+        VALUES (v_run.dataset_id, p_content, p_imported_file_id)
+        ON CONFLICT (dataset_id, content) DO UPDATE
+            SET imported_file_id = excluded.imported_file_id, seen_at = now()
+            WHERE held.seen_at < now() - p_dead_after OR NOT EXISTS (
+                SELECT FROM imported_file other
+                WHERE other.imported_file_id = held.imported_file_id AND status = 'Running'
+                    AND import_id <> v_run.import_id);
+    v_is_mine := FOUND;
+    RETURN CASE
+        WHEN may_be_loaded(v_run, p_bytes, p_digest) THEN 'Loaded'
+        WHEN v_is_mine THEN 'Mine'
+        ELSE 'Held' END;
+END
+$$;
+
+-- A sign of life of the run that holds a claim. Nothing where another has taken it over.
+CREATE FUNCTION takings.keep_claim(p_imported_file_id bigint, p_content bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+BEGIN
+    PERFORM commit_without_waiting();
+    UPDATE claim SET seen_at = now()
+        WHERE imported_file_id = p_imported_file_id AND content = p_content
+            AND may_write(dataset_id);
+END
+$$;
+
 -- The run's load: the one that an earlier try began, or a new one.
 CREATE FUNCTION takings.open_load(p_imported_file_id bigint)
 RETURNS TABLE (o_load_id integer, o_fingerprint_key bytea)
@@ -177,25 +221,26 @@ AS $$
     DELETE FROM load WHERE load_id = ANY (p_loads)
 $$;
 
--- Removes what a run has left behind, where the dataset is so small (1 GiB) that nobody waits
--- long for it. Where it is larger, the loads stay as they are, of no account, until the ledger is
--- maintained. Returns how many loads.
+-- Removes what a run that has ended has left behind: its claim, and its loads where the dataset is
+-- so small (1 GiB) that nobody waits long for it. Where it is larger, the loads stay as they are,
+-- of no account, until the ledger is maintained. Returns how many loads.
 CREATE FUNCTION takings.sweep_run(p_imported_file_id bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
 AS $$
 DECLARE
-    v_dataset_id integer;
-    v_loads integer[];
+    v_run imported_file;
+    v_loads integer[] := '{}';
 BEGIN
-    SELECT dataset_id INTO v_dataset_id FROM imported_file
+    SELECT * INTO v_run FROM imported_file
         WHERE imported_file_id = p_imported_file_id AND may_write(dataset_id);
-    IF NOT FOUND OR pg_relation_size(format('takings.sale_%s', v_dataset_id)) > 1 << 30 THEN
-        RETURN 0;
+    IF FOUND AND pg_relation_size(format('takings.sale_%s', v_run.dataset_id)) <= 1 << 30 THEN
+        v_loads := debris(v_run.dataset_id, p_imported_file_id);
+        PERFORM remove_lines(v_run.dataset_id, v_loads);
+        PERFORM forget_loads(v_loads);
     END IF;
-    v_loads := debris(v_dataset_id, p_imported_file_id);
-    PERFORM remove_lines(v_dataset_id, v_loads);
-    PERFORM forget_loads(v_loads);
+    -- Last, for who claims the same waits.
+    DELETE FROM claim WHERE imported_file_id = v_run.imported_file_id AND v_run.status <> 'Running';
     RETURN cardinality(v_loads);
 END
 $$;
@@ -219,7 +264,8 @@ CREATE FUNCTION takings.last_seen(p_run takings.imported_file) RETURNS timestamp
 LANGUAGE sql STABLE
 SET search_path = takings, pg_temp
 AS $$
-    SELECT greatest(p_run.started_at, max(opened_at), max(loaded_at))
+    SELECT greatest(p_run.started_at, max(opened_at), max(loaded_at),
+        (SELECT max(seen_at) FROM claim WHERE imported_file_id = p_run.imported_file_id))
     FROM load LEFT JOIN load_chunk USING (load_id)
     WHERE imported_file_id = p_run.imported_file_id
 $$;
@@ -256,11 +302,14 @@ BEGIN
         WHERE file.imported_file_id = reject.imported_file_id AND dataset_id = p_dataset_id
             AND file.ended_at < now() - p_keep_reject_values AND value IS NOT NULL;
     GET DIAGNOSTICS purged_rejects = ROW_COUNT;
+    DELETE FROM claim USING imported_file file
+        WHERE file.imported_file_id = claim.imported_file_id AND claim.dataset_id = p_dataset_id
+            AND status <> 'Running';
     RETURN NEXT;
 END
 $$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA takings FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION takings.open_load, takings.loaded_chunks, takings.name_ids,
-    takings.add_chunk, takings.add_order_blocks, takings.drop_load, takings.sweep_run
-    TO takings_importer;
+GRANT EXECUTE ON FUNCTION takings.claim_content, takings.keep_claim, takings.open_load,
+    takings.loaded_chunks, takings.name_ids, takings.add_chunk, takings.add_order_blocks,
+    takings.drop_load, takings.sweep_run TO takings_importer;

@@ -152,26 +152,19 @@ AS $$
     ORDER BY load.publish_order LIMIT 1
 $$;
 
--- Whether a live load has the same content.
-CREATE FUNCTION takings.is_loaded(p_imported_file_id bigint, p_digest bytea) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER
+-- Whether a live load has the content of this digest; where that is null, whether one has content of
+-- this size (of any, where it is null too), read the same way: then the digest tells.
+CREATE FUNCTION takings.may_be_loaded(
+    p_run takings.imported_file, p_bytes bigint, p_digest bytea
+) RETURNS boolean
+LANGUAGE sql STABLE
 SET search_path = takings, pg_temp
 AS $$
-    SELECT EXISTS (SELECT FROM already_loaded(mine, p_digest)) FROM imported_file mine
-    WHERE imported_file_id = p_imported_file_id AND may_write(mine.dataset_id)
-$$;
-
--- Whether a live load has content of this size (of any, where it is null), read the same way:
--- then the digest tells.
-CREATE FUNCTION takings.may_be_loaded(p_imported_file_id bigint, p_bytes bigint) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = takings, pg_temp
-AS $$
-    SELECT EXISTS (SELECT FROM load JOIN imported_file file USING (imported_file_id)
-        WHERE file.dataset_id = mine.dataset_id AND file.bytes = coalesce(p_bytes, file.bytes)
-            AND file.format = mine.format AND state = 'live')
-    FROM imported_file mine
-    WHERE imported_file_id = p_imported_file_id AND may_write(mine.dataset_id)
+    SELECT CASE WHEN p_digest IS NULL
+        THEN EXISTS (SELECT FROM load JOIN imported_file file USING (imported_file_id)
+            WHERE file.dataset_id = p_run.dataset_id AND file.bytes = coalesce(p_bytes, file.bytes)
+                AND file.format = p_run.format AND state = 'live')
+        ELSE EXISTS (SELECT FROM already_loaded(p_run, p_digest)) END
 $$;
 
 -- The quick way to the answer "the same twice": publishes the run without a load of its own.
@@ -310,5 +303,5 @@ END
 $$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA takings FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION takings.is_loaded, takings.may_be_loaded,
-    takings.publish_already_loaded, takings.publish_load TO takings_importer;
+GRANT EXECUTE ON FUNCTION takings.publish_already_loaded, takings.publish_load
+    TO takings_importer;

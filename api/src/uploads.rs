@@ -19,6 +19,8 @@ use crate::{form::FormLimits, metrics::Metrics, problem::Problem, settle::settle
 
 /// Who asked for a run that came by way of the API.
 const REQUESTED_BY: &str = "api";
+/// Longest wait for an importer that loads the same file: a client waits for the answer.
+const CLAIM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where files are loaded.
 #[derive(Clone)]
@@ -141,6 +143,7 @@ impl Policy {
             // Small beside an importer of its own: several of them share this program.
             chunk_bytes: 1024 * 1024,
             connections: 1,
+            claim_timeout: CLAIM_TIMEOUT,
             ..LoadRequest::new(ImportId::random())
         }
     }

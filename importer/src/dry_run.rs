@@ -53,7 +53,7 @@ async fn read(
     tally: &Arc<Mutex<Tally>>,
 ) -> Result<Totals, LoadError> {
     let opened = source.open().await?;
-    let Before { format, known } = read_before(None, request, opened.file()?, cancel).await?;
+    let Before { format, known } = read_before(request, opened.file()?, cancel).await?;
     let sink = Sink::DryRun(run.clone());
     let reader = counted(opened, request, cancel)?;
     let end = read_into(sink, &Arc::default(), (reader, format), request, tally).await?;

@@ -13,7 +13,8 @@
 //! Each stage is one module. A run that has ended is looked up before its source is opened, and
 //! chunks that an earlier try has loaded are not loaded again, so a load may be started again
 //! whenever nobody knows how it ended. A file of a size that a live load has is hashed first: what
-//! is there already is not loaded. One whose dates are to tell their order is read first, too.
+//! is there already is not loaded. One whose dates are to tell their order is read first, too. A
+//! file that another import is loading is waited for.
 //!
 //! **Memory is bounded, whatever the file.** At most one piece is being cut, one waits, and each
 //! writer has one with what became of it; a piece has 4 MiB, or more where a record is longer,
@@ -33,6 +34,7 @@ pub mod parse;
 pub mod progress;
 pub mod source;
 
+mod claim;
 mod cut;
 mod date;
 mod digest;
@@ -52,6 +54,6 @@ mod write;
 
 pub use decompress::Limits;
 pub use format::Format;
-pub use pipeline::{CHUNK_BYTES, CONNECTIONS, LoadRequest, load};
+pub use pipeline::{CHUNK_BYTES, CLAIM_TIMEOUT, CONNECTIONS, LoadRequest, load};
 pub use progress::Progress;
 pub use source::{HttpSettings, NetworkRules, Source};

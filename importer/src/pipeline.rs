@@ -4,8 +4,8 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{Read, Seek},
-    os::unix::fs::FileExt,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use ledger::{
@@ -22,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::{
-    decompress::{Compression, Limits, decompress},
+    claim::{Turn, keep, turn},
+    decompress::{Limits, decompress},
     digest,
     dry_run::dry_run,
     error::LoadError,
@@ -43,6 +44,10 @@ const PIECES_AHEAD: usize = 1;
 pub const CHUNK_BYTES: u32 = 4 * 1024 * 1024;
 /// How many transactions are under way at once: what two cores can feed.
 pub const CONNECTIONS: u32 = 2;
+/// Longest wait for another import of the same content, where nothing else is said.
+pub const CLAIM_TIMEOUT: Duration = Duration::from_mins(10);
+/// How long that may show no sign of life.
+const CLAIM_DEAD_AFTER: Duration = Duration::from_secs(15);
 
 /// What to load, and how.
 #[derive(Clone, Debug)]
@@ -67,6 +72,10 @@ pub struct LoadRequest {
     pub chunk_bytes: u32,
     /// How many of them at once.
     pub connections: u32,
+    /// Longest wait for another import that is loading the same content.
+    pub claim_timeout: Duration,
+    /// It is not waited for, once it has shown no sign of life for so long.
+    pub claim_dead_after: Duration,
     /// Everything but writing: what the run would do, and nothing changed.
     pub dry_run: bool,
     /// Who asked for it.
@@ -92,6 +101,8 @@ impl LoadRequest {
             limits: Limits::default(),
             chunk_bytes: CHUNK_BYTES,
             connections: CONNECTIONS,
+            claim_timeout: CLAIM_TIMEOUT,
+            claim_dead_after: CLAIM_DEAD_AFTER,
             dry_run: false,
             requested_by: String::new(),
             request_id: String::new(),
@@ -172,13 +183,35 @@ async fn publish(
     tally: &Arc<Mutex<Tally>>,
 ) -> Result<Outcome, LoadError> {
     let opened = source.open().await?;
-    let Before { format, known } =
-        read_before(Some((ledger, run)), request, opened.file()?, cancel).await?;
-    if let Some((digest, bytes)) = &known
-        && let Some(outcome) = ledger.publish_already_loaded(run, digest, *bytes).await?
-    {
-        return Ok(outcome);
+    let Some(file) = opened.file()? else {
+        let before = read_before(request, None, cancel).await?;
+        return load_and_publish(ledger, run, request, (opened, before), cancel, tally).await;
+    };
+    let (content, read) = match turn((ledger, run), request, &file, cancel).await? {
+        Turn::Ended(outcome) => return Ok(*outcome),
+        Turn::Load { content, read } => (content, read),
+    };
+    let loading = async {
+        let before = match read {
+            Some(before) => before,
+            None => read_before(request, Some(file), cancel).await?,
+        };
+        load_and_publish(ledger, run, request, (opened, before), cancel, tally).await
+    };
+    tokio::select! {
+        ended = loading => ended,
+        never = keep((ledger, run), &content, request.claim_dead_after) => never,
     }
+}
+
+async fn load_and_publish(
+    ledger: &Ledger,
+    run: &OpenRun,
+    request: &LoadRequest,
+    (opened, Before { format, known }): (Opened, Before),
+    cancel: &CancellationToken,
+    tally: &Arc<Mutex<Tally>>,
+) -> Result<Outcome, LoadError> {
     let load = ledger.open_load(run).await?;
     let loaded = Arc::new(load.loaded().await?);
     hit("after-open").await;
@@ -238,48 +271,41 @@ pub(crate) struct Before {
     pub(crate) known: Option<(Digest, u64)>,
 }
 
-/// Reads a file to its end before it is loaded, where that may spare loading it, or where its
-/// dates are to tell their order.
+/// Reads a file to its end before it is loaded, where its dates are to tell their order.
 pub(crate) async fn read_before(
-    run: Option<(&Ledger, &OpenRun)>,
     request: &LoadRequest,
     file: Option<File>,
     cancel: &CancellationToken,
 ) -> Result<Before, LoadError> {
+    let is_open = request.format.date_order == DateOrder::Auto;
+    match file {
+        Some(file) if is_open => read_whole(request, &file, cancel).await,
+        None if is_open => Err(DateOrderError::ReadOnce.into()),
+        _ => Ok(Before { format: request.format.clone(), known: None }),
+    }
+}
+
+/// Reads a file to its end, for its digest and, where that is open, the order of its dates.
+pub(crate) async fn read_whole(
+    request: &LoadRequest,
+    mut file: &File,
+    cancel: &CancellationToken,
+) -> Result<Before, LoadError> {
     let (mut format, limits) = (request.format.clone(), request.limits);
-    let is_open = format.date_order == DateOrder::Auto;
-    let Some(mut file) = file else {
-        let before = Before { format, known: None };
-        return if is_open { Err(DateOrderError::ReadOnce.into()) } else { Ok(before) };
-    };
-    let reader = Opened::File(file.try_clone()?).reader(cancel.clone());
     let bytes = file.metadata()?.len();
-    let reading = |reader| request.progress.read(Stage::Reading, Some(bytes), reader);
-    let known = if is_open {
+    let reader = Opened::File(file.try_clone()?).reader(cancel.clone());
+    let reader = request.progress.read(Stage::Reading, Some(bytes), reader);
+    let known = if format.date_order == DateOrder::Auto {
         let (declared, piece_bytes) = (format.clone(), request.chunk_bytes as usize);
-        let reader = reading(reader);
         let survey = move || survey(reader, &declared, limits, piece_bytes);
         let Survey { date_order, end } = joined(spawn_blocking(survey)).await?;
         format.date_order = date_order;
-        Some((end.digest, end.bytes))
-    } else if let Some((ledger, run)) = run
-        && ledger.may_be_loaded(run, plain_size(&file)?).await?
-    {
-        let reader = reading(reader);
-        Some(joined(spawn_blocking(move || digest_of(reader, limits))).await?)
+        (end.digest, end.bytes)
     } else {
-        None
+        joined(spawn_blocking(move || digest_of(reader, limits))).await?
     };
     file.rewind()?;
-    Ok(Before { format, known })
-}
-
-/// How many bytes a file has; `None` where it is compressed, so that nobody knows yet.
-fn plain_size(file: &File) -> Result<Option<u64>, LoadError> {
-    let mut first = [0; 16];
-    let count = file.read_at(&mut first, 0)?;
-    let is_plain = Compression::of(&first[..count]).is_none();
-    Ok(if is_plain { Some(file.metadata()?.len()) } else { None })
+    Ok(Before { format, known: Some(known) })
 }
 
 /// Whether a file is not the one that was read before.

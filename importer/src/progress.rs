@@ -48,6 +48,8 @@ pub struct Reached {
 pub enum Stage {
     /// The run is looked up and the source opened.
     Starting,
+    /// Another import is loading the same content: its end is waited for.
+    Waiting,
     /// The file is read before it is loaded: for its digest, or the order of its dates.
     Reading,
     /// The file is read and its lines written.
@@ -102,8 +104,9 @@ impl Progress {
 
 impl Stage {
     /// All, in their order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Starting,
+        Self::Waiting,
         Self::Reading,
         Self::Loading,
         Self::Comparing,
@@ -116,6 +119,7 @@ impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
+            Self::Waiting => "waiting",
             Self::Reading => "reading",
             Self::Loading => "loading",
             Self::Comparing => "comparing",

@@ -6,6 +6,7 @@
 
 mod block_set;
 mod chunk;
+mod claim;
 mod compare;
 mod connect;
 mod copy;
@@ -27,6 +28,7 @@ mod spool;
 mod verify;
 
 pub use chunk::Chunk;
+pub use claim::{Claim, Claimed};
 pub use connect::{DatabaseUrl, PoolSettings};
 pub use dry_run::DryRun;
 pub use error::LedgerError;

@@ -1,6 +1,6 @@
 //! `load`: what was typed, and what it means.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::{Args, builder::FalseyValueParser};
 use ledger::{Currency, Dataset, ImportId, MaxRejected, OnOverlap, Outcome, Run};
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DatabaseArgs, failed, hang_up, source::SourceArgs, watch::WatchArgs};
 use crate::{
-    CHUNK_BYTES, CONNECTIONS, LoadRequest, Progress,
+    CHUNK_BYTES, CLAIM_TIMEOUT, CONNECTIONS, LoadRequest,
     decompress::Limits,
     encoding::Encoding,
     format::{Comment, DateOrder, Delimiter, Field, Format, parse_column},
@@ -60,6 +60,10 @@ pub struct LoadArgs {
     /// How many transactions at once: more than the cores of both sides gains nothing.
     #[arg(long, env = "TAKINGS_CONNECTIONS", default_value_t = CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..=16))]
     connections: u32,
+    /// Longest wait, in seconds, for another import that is loading the same file into the dataset;
+    /// then it is loaded beside that one, and counts once all the same.
+    #[arg(long, env = "TAKINGS_CLAIM_TIMEOUT", value_name = "SECONDS", default_value_t = CLAIM_TIMEOUT.as_secs())]
+    claim_timeout: u64,
     #[command(flatten)]
     watch: WatchArgs,
 }
@@ -114,8 +118,8 @@ impl LoadArgs {
     }
 
     fn request(&self) -> LoadRequest {
+        let import_id = self.import_id.unwrap_or_else(ImportId::random);
         LoadRequest {
-            import_id: self.import_id.unwrap_or_else(ImportId::random),
             run: self.run,
             dataset: self.dataset.clone(),
             currency: self.currency.clone(),
@@ -128,10 +132,11 @@ impl LoadArgs {
             },
             chunk_bytes: self.chunk_bytes,
             connections: self.worthwhile_connections(),
+            claim_timeout: Duration::from_secs(self.claim_timeout),
             dry_run: self.dry_run,
             requested_by: self.requested_by.clone(),
             request_id: self.request_id.clone(),
-            progress: Progress::default(),
+            ..LoadRequest::new(import_id)
         }
     }
 

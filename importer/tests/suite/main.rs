@@ -12,6 +12,7 @@ mod sales;
 mod support;
 
 mod broken;
+mod claims;
 mod command_line;
 mod crash;
 mod datasets;

@@ -160,22 +160,14 @@ impl Load {
 }
 
 impl Ledger {
-    /// Publishes the run without a load of its own where a live load has the same content;
-    /// `None` where the file must be loaded.
+    /// Publishes the run without a load of its own, since a live load has the same content; `None`
+    /// where that was reverted meanwhile.
     pub async fn publish_already_loaded(
         &self,
         run: &OpenRun,
         digest: &Digest,
         bytes: u64,
     ) -> Result<Option<Outcome>, LedgerError> {
-        let there: Option<bool> = sqlx::query_scalar("SELECT takings.is_loaded($1, $2)")
-            .bind(run.imported_file_id)
-            .bind(&digest.0[..])
-            .fetch_optional(&self.pool)
-            .await?;
-        if !there.unwrap_or_default() {
-            return Ok(None);
-        }
         for _ in 0..COMPARISONS {
             match self.publish_same(run, digest, bytes).await {
                 Ok(true) => {
@@ -188,21 +180,6 @@ impl Ledger {
             }
         }
         Err(LedgerError::LoadsChanged)
-    }
-
-    /// Whether a live load may have content of this size, or of any: then its digest is worth
-    /// knowing.
-    pub async fn may_be_loaded(
-        &self,
-        run: &OpenRun,
-        bytes: Option<u64>,
-    ) -> Result<bool, LedgerError> {
-        let may: Option<bool> = sqlx::query_scalar("SELECT takings.may_be_loaded($1, $2)")
-            .bind(run.imported_file_id)
-            .bind(bytes.map(signed))
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(may.unwrap_or_default())
     }
 
     async fn publish_same(

@@ -1,5 +1,7 @@
 //! Every index is paid for by each import: none that no statement looks into.
 
+use std::time::Duration;
+
 use ledger::{OnOverlap, postgres::ImportFilter, postgres::Page};
 
 use crate::support::*;
@@ -12,6 +14,8 @@ async fn work(test: &TestLedger) {
     first.sales[0].payment_method = Some("Cash");
     load(&importer, &first).await.unwrap();
     load(&importer, &first.clone().run_of(File::new(&[]).import_id(), 1)).await.unwrap();
+    let claimed = open(&importer, &File::new(&[])).await;
+    importer.claim(&claimed, &claim(Duration::ZERO)).await.unwrap();
     let replacer = File::new(&[(1, "a", "8"), (2, "b", "4")]).on_overlap(OnOverlap::Replace);
     load(&importer, &replacer).await.unwrap();
     importer.revert(first.import_id(), "test", "").await.unwrap();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly, its helpers too")]
 
 mod chunks;
+mod claims;
 mod indexes;
 mod maintain;
 mod migrations;

@@ -43,15 +43,20 @@ async fn what_a_run_without_an_end_left_behind_goes_after_a_day() {
     let left = File::new(&[(3, "c", "4"), (3, "d", "8"), (3, "e", "16"), (4, "f", "32")]);
     let run = open(&test.ledger, &left).await;
     let load = write(&test.ledger, &run, &left).await.unwrap();
-    for (table, column) in
-        [("imported_file", "started_at"), ("load", "opened_at"), ("load_chunk", "loaded_at")]
-    {
+    test.ledger.claim(&run, &claim(Duration::ZERO)).await.unwrap();
+    for (table, column) in [
+        ("imported_file", "started_at"),
+        ("load", "opened_at"),
+        ("load_chunk", "loaded_at"),
+        ("claim", "seen_at"),
+    ] {
         assert_eq!(test.maintain().await, NOTHING, "a sign of life: {table}.{column}");
         test.long_ago(table, column);
     }
     let removed = Maintained { abandoned_runs: 1, swept_loads: 1, removed_lines: 4, ..NOTHING };
     assert_eq!(test.maintain().await, removed);
     assert_eq!(test.load_rows(), before);
+    assert_eq!(test.sql("SELECT count(*) FROM takings.claim"), "0");
     assert_eq!(test.maintain().await, NOTHING, "twice does no harm");
     // Its importer was only asleep: it learns how the run has ended, and adds nothing.
     assert!(load.loaded().await.unwrap().is_empty());

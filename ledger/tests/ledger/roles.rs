@@ -1,11 +1,13 @@
 //! Who may do what, also with the password and `psql` in hand.
 
-use crate::support::{File, TestLedger, connect, day, load, open, write, write_and_publish};
+use std::time::Duration;
+
+use crate::support::{File, TestLedger, claim, connect, day, load, open, write, write_and_publish};
 use harness::postgres::Server;
 use ledger::{
     Dataset,
     outcome::{Reason, RunResult},
-    postgres::{DatabaseUrl, Ledger, LedgerError},
+    postgres::{Claimed, DatabaseUrl, Ledger, LedgerError},
 };
 
 #[tokio::test]
@@ -49,6 +51,9 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
     let load_in = |state: &str| {
         test.sql(&format!("SELECT load_id FROM takings.load WHERE state = '{state}'"))
     };
+    let claimed = claim(Duration::from_hours(1));
+    assert_eq!(test.ledger.claim(&run, &claimed).await.unwrap(), Claimed::Mine);
+    let claims = test.sql("SELECT * FROM takings.claim");
     let (loading, live) = (load_in("loading"), load_in("live"));
     let row =
         test.sql("SELECT imported_file_id FROM takings.imported_file WHERE status = 'Running'");
@@ -63,6 +68,8 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         "SELECT fingerprint_key FROM takings.dataset".into(),
         format!("COPY takings.{superseded} FROM STDIN"),
         format!("INSERT INTO takings.{superseded} VALUES (1, 1, 1, ARRAY[now()], '{{x}}')"),
+        "SELECT * FROM takings.claim".into(),
+        format!("SELECT takings.claim_content({row}, sha256('x'), null, null, '0 s')"),
         format!("SELECT takings.open_load({row})"),
         format!("SELECT takings.publish_load({loading}, 1, {digest}, 0, 0, 0, '', null, '{{}}', '{{}}', '{{}}', 0, 0)"),
         format!("SELECT takings.publish_already_loaded({row}, {digest}, 0, 0, null)"),
@@ -98,13 +105,17 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         format!(
             "SELECT NOT EXISTS (SELECT FROM takings.read_order_blocks({dataset}, '{{{live}}}', '{{0}}', '{{0}}', true, true))"
         ),
-        format!("SELECT takings.is_loaded({row}, '') IS NULL"),
-        format!("SELECT takings.may_be_loaded({row}, 0) IS NULL"),
+        format!("SELECT takings.keep_claim({row}, '\\x{}')::text = ''", "07".repeat(32)),
         format!("SELECT takings.sweep_run({row}) = 0"),
     ] {
         let seen = test.server.sql_as(&test.database.name, &role, "secret", &nothing);
         assert_eq!(seen.unwrap().trim(), "t", "{nothing}");
     }
+    assert_eq!(test.sql("SELECT * FROM takings.claim"), claims);
+    // The same content in another dataset is another's.
+    let own = open(&thief, &File::new(&[]).dataset("own")).await;
+    assert_eq!(thief.claim(&own, &claimed).await.unwrap(), Claimed::Mine);
+    assert_eq!(test.ledger.claim(&run, &claimed).await.unwrap(), Claimed::Mine);
     // A run of its own under the same import id does not touch the victim's.
     let outcome =
         load(&thief, &File::new(&[]).dataset("own").run_of(published.import_id(), 9)).await;
