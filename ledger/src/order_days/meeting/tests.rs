@@ -121,6 +121,16 @@ fn what_leaves_or_had_skipped_a_day_is_met_by_nobody() {
 }
 
 #[test]
+fn lines_that_a_load_had_skipped_are_not_there_for_the_same_lines() {
+    let mut had_skipped = held(0, &[(1, 1, 1)]);
+    had_skipped.skipped = vec![true];
+    let parts = [had_skipped, held(1, &[(1, 1, 1)])];
+    let meeting = meet(&[Stays, Arrives], OnOverlap::Fail, &parts);
+    assert_eq!((meeting.same_count, meeting.lines_skipped), (0, 0));
+    assert!(meeting.superseded.is_empty());
+}
+
+#[test]
 fn of_many_conflicts_the_first_by_date_and_id_are_told() {
     let mut meeting = Meeting::default();
     for number in (0..100).rev() {
