@@ -35,14 +35,23 @@ async fn cut_anywhere_every_sale_counts_once() {
     }
 }
 
-/// Calls a function with each of the importer's connections, at a random moment of a load.
+/// Calls a function with each of the importer's connections in which a statement runs, as soon as
+/// there is one after a random moment of a load.
 async fn disturb(campaign: &mut Campaign, function: &str) {
     let (import, moment) = (campaign.import(), campaign.moment());
     let child = campaign.load(&import).spawn().unwrap();
     tokio::time::sleep(moment).await;
     campaign.shop.sql(&format!(
-        "SELECT {function}(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND application_name = 'takings'"
+        "DO $$ BEGIN
+            FOR look IN 1..500 LOOP
+                PERFORM pg_stat_clear_snapshot();
+                PERFORM {function}(pid) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'takings'
+                        AND state = 'active';
+                EXIT WHEN FOUND;
+                PERFORM pg_sleep(0.001);
+            END LOOP;
+        END $$"
     ));
     let output = child.wait_with_output().await.unwrap();
     campaign.end(import, &output).await;
