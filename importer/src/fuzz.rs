@@ -3,6 +3,11 @@
 //!
 //! Some thousand texts with each run of the tests, as many as one likes with `make fuzz`.
 
+#[path = "../examples/generate/random.rs"]
+mod random;
+
+use random::Random;
+
 use crate::{
     cut::Cutter,
     digest::Digesting,
@@ -41,23 +46,10 @@ const TEXTS: u64 = 20_000;
 
 type Record = Vec<Vec<u8>>;
 
-/// SplitMix64: small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).unwrap()
-    }
-
-    fn text(&mut self) -> Vec<u8> {
-        // Half of all texts leave no doubt.
-        let tokens = &TOKENS[..TOKENS.len() - 4 * self.below(2)];
-        (0..self.below(60)).flat_map(|_| tokens[self.below(tokens.len())].bytes()).collect()
-    }
+fn any_text(random: &mut Random) -> Vec<u8> {
+    // Half of all texts leave no doubt.
+    let tokens = &TOKENS[..TOKENS.len() - 4 * random.index(2)];
+    (0..random.index(60)).flat_map(|_| tokens[random.index(tokens.len())].bytes()).collect()
 }
 
 fn is_blank(record: &Record) -> bool {
@@ -98,7 +90,7 @@ fn every_way_of_reading_finds_the_same_records() {
     let mut doubts = 0;
     for seed in first..first + texts {
         let mut random = Random(seed);
-        let (text, piece_bytes) = (random.text(), 4 + random.below(100));
+        let (text, piece_bytes) = (any_text(&mut random), 4 + random.index(100));
         let shown = format!("text {seed}: {:?}", text.escape_ascii().to_string());
         let mut found = Vec::new();
         let read = by_us(&text, 1, &mut found);

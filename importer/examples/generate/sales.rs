@@ -6,6 +6,9 @@
 //! are summed here in whole thousandths, apart from the product's own arithmetic. Variants make it
 //! harder: ids between those of other files, ids of text, a new product each line, bad lines.
 
+#[path = "random.rs"]
+mod random;
+
 use std::{
     borrow::Cow,
     collections::BTreeMap,
@@ -13,6 +16,8 @@ use std::{
 };
 
 use jiff::{ToSpan, civil::Date};
+
+pub(crate) use random::Random;
 
 /// The columns of the sales report.
 pub(crate) const HEADER: &str = "Sale Date,Client ID,Sale ID,Item name,Batch #,Sales Notes,Location,\
@@ -292,23 +297,4 @@ impl<W: Write> Writer<'_, W> {
 /// An id that tells nothing about when the order was.
 fn text_id(order: u64) -> String {
     format!("W{:06X}-{order}", Random(order).below(1 << 24))
-}
-
-/// SplitMix64: small, and the same everywhere.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    /// A number below a limit.
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-
-    /// A place in a list of that length.
-    pub(crate) fn index(&mut self, length: usize) -> usize {
-        usize::try_from(self.below(length as u64)).unwrap_or_default()
-    }
 }
