@@ -47,17 +47,17 @@ enum Bench {
     /// Imports ÷ `psql \copy`, with bad lines, again, reverted; and the real-size file
     Import {
         #[command(flatten)]
-        size: Size<5_000_000, 7>,
+        size: Size,
     },
     /// Imports of ten times the lines, and into a dataset that holds as many
     Long {
         #[command(flatten)]
-        size: Size<5_000_000, 3>,
+        size: Size,
     },
     /// Other loaders of CSV files, and ours, ÷ `psql \copy`
     Peers {
         #[command(flatten)]
-        size: Size<300_000, 3>,
+        size: Size,
     },
     /// The revenue query ÷ a bare axum handler that returns the same bytes
     Api {
@@ -79,13 +79,20 @@ enum Bench {
 }
 
 #[derive(Args, Clone, Copy, Debug)]
-struct Size<const LINES: u64, const ROUNDS: usize> {
-    /// Lines of the file
-    #[arg(long, default_value_t = LINES)]
-    lines: u64,
-    /// Rounds that count
-    #[arg(long, default_value_t = ROUNDS)]
-    rounds: usize,
+struct Size {
+    /// Lines of the file [default: 5000000; 300000 of `peers`]
+    #[arg(long)]
+    lines: Option<u64>,
+    /// Rounds that count [default: 7; 3 of `long` and `peers`]
+    #[arg(long)]
+    rounds: Option<usize>,
+}
+
+impl Size {
+    /// Lines and rounds, as they are where nothing is said.
+    fn or(self, lines: u64, rounds: usize) -> (u64, usize) {
+        (self.lines.unwrap_or(lines), self.rounds.unwrap_or(rounds))
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -96,18 +103,21 @@ fn main() -> anyhow::Result<()> {
     let programs = Programs::find(programs.as_deref())?;
     let mut table = Table::begin()?;
     match bench {
-        Bench::Import { size: Size { lines, rounds } } => {
+        Bench::Import { size } => {
+            let (lines, rounds) = size.or(5_000_000, 7);
             let rig = Rig::new(&programs)?;
             import::run(&rig, &mut table, lines, rounds)?;
             small::run(&rig, &mut table, rounds)?;
             again::run(&rig, &mut table, lines / 5, rounds)
         }
-        Bench::Long { size: Size { lines, rounds } } => {
+        Bench::Long { size } => {
+            let (lines, rounds) = size.or(5_000_000, 3);
             let rig = Rig::new(&programs)?;
             full::run(&rig, &mut table, lines, rounds)?;
             long::run(&rig, &mut table, lines, rounds)
         }
-        Bench::Peers { size: Size { lines, rounds } } => {
+        Bench::Peers { size } => {
+            let (lines, rounds) = size.or(300_000, 3);
             peers::run(&Rig::new(&programs)?, &mut table, lines, rounds)
         }
         Bench::Api { rounds, seconds } => api::run(&programs, &mut table, rounds, seconds),
