@@ -4,11 +4,15 @@ use crate::{
     FileServer,
     file_server::{head, respond},
     sales::Sales,
+    takings::DATABASE,
 };
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use harness::postgres::Server;
 use std::{
     io::Write as _,
     sync::{Arc, Condvar, Mutex, PoisonError},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 /// Closed at first; once open it stays so.
@@ -42,4 +46,18 @@ pub fn serve_half(host: &str, sales: &Sales, gate: &Gate) -> Result<FileServer> 
         gate.wait();
         stream.write_all(second)
     })
+}
+
+/// Waits until a part of the dataset's sales lies in the database.
+pub fn wait_for_mid_load(server: &Server, dataset: &str) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_mins(2);
+    let begun = format!(
+        "SELECT pg_relation_size(format('takings.sale_%s', dataset_id)::regclass) > 0
+         FROM takings.dataset WHERE name = '{dataset}'"
+    );
+    while server.sql(DATABASE, &begun)?.trim() != "t" {
+        ensure!(Instant::now() < deadline, "no load begins in {dataset}");
+        sleep(Duration::from_millis(200));
+    }
+    Ok(())
 }

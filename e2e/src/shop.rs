@@ -121,6 +121,15 @@ impl Shop {
         Ok(jobs["items"].as_array().cloned().unwrap_or_default())
     }
 
+    /// The reasons of the events about a SalesImport.
+    pub fn events(&self, name: &str) -> Result<Vec<String>> {
+        let about = format!("involvedObject.kind=SalesImport,involvedObject.name={name}");
+        let events = self.takings.read(&self.namespace, &["events", "--field-selector", &about])?;
+        let events = events["items"].as_array().cloned().unwrap_or_default();
+        let reason = |event: &Value| event["reason"].as_str().map(str::to_owned);
+        Ok(events.iter().filter_map(reason).collect())
+    }
+
     /// The revenue of the shop's dataset, as all replicas answer it.
     pub fn revenue(&self) -> Result<Value> {
         self.takings.revenue(&self.dataset)

@@ -1,10 +1,12 @@
 //! The command line: each setting a flag and an environment variable.
 
+use std::num::NonZeroUsize;
+
 use clap::{ArgAction, Args, Parser, Subcommand};
 use k8s_openapi::jiff::SignedDuration;
 use telemetry::{AdminSettings, LogSettings};
 
-use crate::sales_import::{ImporterSettings, Settings};
+use crate::sales_import::{ImporterSettings, Limits, Settings};
 
 /// Turns SalesImports into importer Jobs and their outcomes into statuses.
 #[derive(Debug, Parser)]
@@ -45,6 +47,18 @@ pub struct OperatorSettings {
         value_parser = clap::value_parser!(i64).range(0..=31_536_000)
     )]
     pub job_ttl_seconds: i64,
+    /// Imports that run at a time, in all; the others wait for their turn. Each has some three
+    /// connections to its database.
+    #[arg(long, env = "TAKINGS_MAX_RUNNING", default_value = "20", value_name = "COUNT")]
+    pub max_running: NonZeroUsize,
+    /// Imports that run at a time in one namespace.
+    #[arg(
+        long,
+        env = "TAKINGS_MAX_RUNNING_PER_NAMESPACE",
+        default_value = "10",
+        value_name = "COUNT"
+    )]
+    pub max_running_per_namespace: NonZeroUsize,
     /// What every importer is told.
     #[command(flatten)]
     pub importer: ImporterArguments,
@@ -105,6 +119,13 @@ impl OperatorSettings {
             },
             job_ttl: SignedDuration::from_secs(self.job_ttl_seconds),
         }
+    }
+
+    /// How many imports may run at a time.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let (total, per_namespace) = (self.max_running, self.max_running_per_namespace);
+        Limits { total: total.get(), per_namespace: per_namespace.get() }
     }
 
     /// The namespaces to watch; one `None` for all.

@@ -7,10 +7,10 @@
 //! | resource | verbs |
 //! | --- | --- |
 //! | `salesimports.takings.dev` | get, list, watch |
-//! | `salesimports.takings.dev/status` | update |
+//! | `salesimports.takings.dev/status` | patch |
 //! | `jobs.batch` | get, list, watch, create, delete |
-//! | `pods` | get, list, watch |
-//! | `events` | list |
+//! | `pods` | list, watch |
+//! | `events` | list, watch |
 //! | `events.events.k8s.io` | create, patch |
 //!
 //! What must stay true:
@@ -23,6 +23,7 @@
 pub mod cli;
 pub mod crd;
 mod failpoint;
+mod index;
 pub mod metrics;
 pub mod run;
 pub mod sales_import;

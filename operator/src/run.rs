@@ -13,7 +13,12 @@ use futures::future::join_all;
 use kube::{Api, Client, api::ListParams};
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::OperatorSettings, crd::SalesImport, metrics::Metrics, sales_import};
+use crate::{
+    cli::OperatorSettings,
+    crd::SalesImport,
+    metrics::Metrics,
+    sales_import::{self, Turns},
+};
 
 /// Runs the operator until the shutdown.
 ///
@@ -36,8 +41,9 @@ pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> any
         is_ready.store(true, Ordering::Relaxed);
         let of = named(&namespaces);
         tracing::info!(namespaces = of, "reconciling SalesImports");
+        let turns = Turns::new(settings.limits());
         join_all(namespaces.iter().map(|namespace| {
-            let with = (settings.controller(), metrics.clone());
+            let with = (settings.controller(), metrics.clone(), turns.clone());
             let stop = shutdown.clone().cancelled_owned();
             sales_import::run(client.clone(), namespace.as_deref(), with, stop)
         }))

@@ -1,6 +1,7 @@
 //! The controller of SalesImports: observe → plan → apply.
 //!
-//! - `observe` fetches what there is, live;
+//! - `observe` gathers what there is: from the caches of `watched` and `newest`, or live; and
+//!   `reached` asks a running importer how far it is;
 //! - `plan` decides, with `attempt`, `start`, `status`, `announcement`, `job`, `arguments` and
 //!   `name` as its words: pure, without client and clock;
 //! - `apply` does what was decided.
@@ -11,43 +12,56 @@ mod arguments;
 mod attempt;
 mod job;
 mod name;
+mod newest;
 mod observe;
 mod plan;
+mod queue;
+mod reached;
 mod start;
 mod status;
+mod turns;
+mod watched;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt as _;
-use k8s_openapi::{
-    api::{batch::v1::Job, core::v1::Pod},
-    jiff::Timestamp,
-};
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client, ResourceExt as _,
-    core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta, Resource},
+    core::{DeserializeGuard, NamespaceResourceScope, Resource},
     runtime::{
-        Controller,
+        Controller, WatchStreamExt as _,
         controller::{self, Action, Config},
         events::{Recorder, Reporter},
-        reflector::ObjectRef,
-        watcher,
+        reflector, watcher,
     },
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 pub use job::ImporterSettings;
 pub use plan::Settings;
+pub use queue::Limits;
+pub use turns::Turns;
 
 use crate::{
     crd::SalesImport,
     metrics::{Metrics, Reconciled},
 };
 use apply::{ApplyError, FIELD_MANAGER, Hands};
-use observe::observe;
+use observe::Eyes;
+use queue::Turn;
+use reached::Asker;
+use watched::Caches;
 
 /// SalesImports that are looked at at the same time.
 const CONCURRENCY: u16 = 32;
+/// More steps than any reconcile has: an attempt's number, its Job, the Job's uid.
+const MAX_STEPS: usize = 8;
+/// A call to an API server may never be answered. A reconcile that is cut off is as one whose
+/// program has ended, which every plan allows for.
+const LIMIT: Duration = Duration::from_mins(1);
+/// How long a reconcile waits for the first listing of Jobs and Pods.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A SalesImport as it is watched: one that this program can't read must not hide the others.
 type Watched = DeserializeGuard<SalesImport>;
@@ -57,6 +71,10 @@ type Watched = DeserializeGuard<SalesImport>;
 enum Error {
     #[error("The SalesImport can't be read: {0}")]
     Unreadable(String),
+    #[error("Its Jobs and Pods have not been listed yet.")]
+    NotListed,
+    #[error("It took longer than a minute, and was cut off.")]
+    TooLong,
     #[error("The API server can't be asked: {0}")]
     Observe(#[source] kube::Error),
     #[error(transparent)]
@@ -64,6 +82,9 @@ enum Error {
 }
 
 struct Context {
+    eyes: Eyes,
+    asker: Asker,
+    turns: Turns,
     hands: Hands,
     settings: Settings,
 }
@@ -73,15 +94,28 @@ struct Context {
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
-    (settings, metrics): (Settings, Metrics),
+    (settings, metrics, turns): (Settings, Metrics, Turns),
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let recorder = Recorder::new(client.clone(), Reporter::from(FIELD_MANAGER));
-    let context = Context { hands: Hands { client: client.clone(), recorder, metrics }, settings };
-    let ours = watcher::Config::default().labels(job::SALES_IMPORT);
-    Controller::new(api::<Watched>(&client, namespace), watcher::Config::default())
-        .owns(api::<PartialObjectMeta<Job>>(&client, namespace), ours.clone())
-        .watches(api::<PartialObjectMeta<Pod>>(&client, namespace), ours, importer_of)
+    let caches = Caches::empty();
+    let eyes = Eyes { client: client.clone(), caches: caches.clone() };
+    let hands = Hands { client: client.clone(), recorder, metrics, newest: Arc::default() };
+    let (heard, scope) = (turns.clone(), namespace.map(str::to_owned));
+    let (store, writer) = reflector::store();
+    let imports = watcher(api::<Watched>(&client, namespace), watcher::Config::default())
+        .default_backoff()
+        .modify(|import| import.managed_fields_mut().clear())
+        .inspect_ok(move |event| heard.hear(scope.as_deref(), event))
+        .reflect(writer)
+        .touched_objects();
+    let warnings = caches.watch_warnings(&client, namespace);
+    let context = Context { eyes, asker: Asker::new(), turns: turns.clone(), hands, settings };
+    Controller::for_stream(imports, store)
+        .owns_stream(caches.watch_jobs(&client, namespace))
+        .watches_stream(caches.watch_pods(&client, namespace), |pod| watched::import_of(&pod))
+        .watches_stream(warnings, move |event| caches.import_of_warning(&event))
+        .reconcile_on(turns.granted())
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown)
         .run(reconcile, error_policy, Arc::new(context))
@@ -96,7 +130,8 @@ pub async fn run(
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
     let _active = context.hands.metrics.begin();
-    let result = Box::pin(context.reconcile(&watched)).await;
+    let result = timeout(LIMIT, Box::pin(context.reconcile(&watched)));
+    let result = result.await.unwrap_or(Err(Error::TooLong));
     let reconciled = match &result {
         Ok(action) if *action == Action::await_change() => Reconciled::Success,
         Ok(_) => Reconciled::RequeueAfter,
@@ -110,24 +145,31 @@ impl Context {
     async fn reconcile(&self, watched: &Watched) -> Result<Action, Error> {
         let import =
             watched.0.as_ref().map_err(|invalid| Error::Unreadable(invalid.error.clone()))?;
-        let (namespace, name) = (import.namespace().unwrap_or_default(), import.name_any());
-        let now = Timestamp::now();
-        let seen = observe(&self.hands.client, (&namespace, &name), (now, self.settings.job_ttl));
-        let Some(mut observed) = Box::pin(seen).await.map_err(Error::Observe)? else {
+        timeout(PATIENCE, self.eyes.caches.ready()).await.map_err(|_| Error::NotListed)?;
+        let Some(mut observed) = self.eyes.cached(self.hands.newest.of(import)) else {
             return Ok(Action::await_change());
         };
-        let plan = plan::plan(&observed, now, &self.settings);
-        let requeue = plan.requeue;
-        let requeue = match self.hands.apply(&observed, plan).await {
-            Err(ApplyError::JobRefused(message)) => {
-                observed.refused = Some(message);
-                let plan = plan::plan(&observed, now, &self.settings);
-                let requeue = plan.requeue;
-                self.hands.apply(&observed, plan).await.map(|()| requeue)?
+        observed.reached = self.asker.ask(&observed, Timestamp::now()).await;
+        for _ in 0..MAX_STEPS {
+            let plan = plan::plan(&observed, Timestamp::now(), &self.settings);
+            if plan.needs_live && !observed.is_live {
+                let live = self.eyes.live(&observed.identity).await.map_err(Error::Observe)?;
+                let Some(live) = live else { return Ok(Action::await_change()) };
+                observed = live;
+                continue;
             }
-            applied => applied.map(|()| requeue)?,
-        };
-        Ok(requeue.map_or(Action::await_change(), Action::requeue))
+            if plan.needs_turn {
+                observed.turn = Some(self.turns.ask(&observed.import));
+                continue;
+            }
+            let requeue = plan.requeue;
+            if !self.hands.apply(&mut observed, plan).await? {
+                let waits = matches!(observed.turn, Some(Turn::Later { .. }));
+                self.turns.note(&observed.import, waits);
+                return Ok(requeue.map_or(Action::await_change(), Action::requeue));
+            }
+        }
+        Ok(Action::requeue(plan::SOON))
     }
 }
 
@@ -141,18 +183,11 @@ fn error_policy(watched: Arc<Watched>, error: &Error, _context: Arc<Context>) ->
             Action::await_change()
         }
         Error::Apply(ApplyError::Outdated) => Action::requeue(Duration::from_millis(200)),
-        Error::Observe(_) | Error::Apply(_) => {
+        Error::NotListed | Error::TooLong | Error::Observe(_) | Error::Apply(_) => {
             tracing::warn!(namespace, name, %error, "a SalesImport is tried again");
             Action::requeue(Duration::from_secs(5))
         }
     }
-}
-
-/// The SalesImport whose importer runs in a Pod.
-#[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
-fn importer_of(pod: PartialObjectMeta<Pod>) -> Option<ObjectRef<Watched>> {
-    let name = pod.annotations().get(job::SALES_IMPORT)?;
-    Some(ObjectRef::new(name).within(&pod.namespace()?))
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>

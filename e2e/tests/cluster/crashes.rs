@@ -12,8 +12,8 @@ use std::{
 };
 
 /// There is one operator to be set up for a crash.
-static OPERATOR: Mutex<()> = Mutex::new(());
-const DEPLOYMENT: &str = "deployment/takings-operator";
+pub(crate) static OPERATOR: Mutex<()> = Mutex::new(());
+pub(crate) const DEPLOYMENT: &str = "deployment/takings-operator";
 
 #[test]
 fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {

@@ -36,7 +36,10 @@ fn assert_table(shop: &Shop) -> Result<()> {
     };
     let table = kubectl(&["get", "simp"])?;
     let rows: Vec<Vec<_>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["NAME", "DATASET", "STATE", "IMPORTED", "REJECTED", "REVENUE", "AGE"]);
+    assert_eq!(
+        rows[0],
+        ["NAME", "DATASET", "STATE", "PERCENT", "IMPORTED", "REJECTED", "REVENUE", "AGE"]
+    );
     assert_eq!(rows[1][..6], ["march", &shop.dataset, "Published", "2", "0", "3"]);
     let events = kubectl(&["events", "--for", "salesimport/march"])?;
     assert!(events.contains("Published"), "{events}");

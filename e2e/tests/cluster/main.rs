@@ -4,8 +4,9 @@
 mod crashes;
 mod examples;
 mod faults;
+mod gone;
 mod grants;
 mod lifecycle;
-mod pods;
 mod sources;
 mod upgrade;
+mod waiting;

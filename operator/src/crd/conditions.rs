@@ -26,7 +26,9 @@ pub const FINISHED: &str = "Finished";
 
 /// The first Job is about to be made.
 pub const STARTING: &str = "Starting";
-/// `spec.suspend` holds back the next Job.
+/// As many imports are running as the operator lets; this one waits for its turn.
+pub const QUEUED: &str = "Queued";
+/// `spec.suspend` holds back the next Job, and stops a running one.
 pub const SUSPENDED: &str = "Suspended";
 /// The importer is at work.
 pub const RUNNING: &str = "Running";

@@ -36,6 +36,10 @@ use super::{format::Format, source::Source, status::SalesImportStatus};
         description = "What is being done, or how it ended, in one word."
     ),
     printcolumn(
+        name = "Percent", type_ = "integer", json_path = ".status.progress.percent",
+        description = "How much of the file is read, while the importer is at work."
+    ),
+    printcolumn(
         name = "Imported", type_ = "integer", json_path = ".status.outcome.linesImported",
         description = "Lines that this import put into the ledger."
     ),
@@ -50,6 +54,18 @@ use super::{format::Format, source::Source, status::SalesImportStatus};
     printcolumn(
         name = "Revenue", type_ = "string", json_path = ".status.outcome.revenue",
         description = "Sum of the imported line totals."
+    ),
+    printcolumn(
+        name = "Run", type_ = "integer", json_path = ".status.run",
+        description = "The number of the newest run.", priority = 1
+    ),
+    printcolumn(
+        name = "Attempt", type_ = "integer", json_path = ".status.attempt",
+        description = "The number of the run's newest Job.", priority = 1
+    ),
+    printcolumn(
+        name = "Job", type_ = "string", json_path = ".status.job.name",
+        description = "The newest Job.", priority = 1
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
@@ -86,9 +102,15 @@ pub struct SalesImportSpec {
     #[serde(default = "no_line")]
     #[schemars(schema_with = "count_or_percentage")]
     pub max_rejected: Amount,
-    /// suspend: holds back the next Job while it is true; a running one goes on. Default false.
+    /// suspend: while it is true, no Job is made, and a running one is stopped; what it has loaded
+    /// is gone on with afterwards, where the file can be read from the middle. Default false.
     #[serde(default)]
     pub suspend: bool,
+    /// priority: who comes first where imports wait for their turn: the highest. It stops no import
+    /// that is running. Default 0; from -1000 to 1000.
+    #[serde(default)]
+    #[schemars(range(min = -1000, max = 1000))]
+    pub priority: i32,
     /// startDeadlineSeconds: seconds that a Job's Pod may need to start, after which the import
     /// fails with what kept it (an image, a missing Secret, no room). Default 600.
     #[serde(default = "ten_minutes")]
@@ -99,8 +121,9 @@ pub struct SalesImportSpec {
     #[serde(default = "one_day")]
     #[schemars(range(min = 1, max = 2_592_000))]
     pub deadline_seconds: i64,
-    /// retries: how often a fault (network, database, lost node) is tried again, after 10 seconds
-    /// at first and 5 minutes at most. Input that can't be loaded is never retried. Default 5.
+    /// retries: how often a fault (network, database, too little memory) is tried again, after 10
+    /// seconds at first and 5 minutes at most. Input that can't be loaded is never retried; a Pod
+    /// that the cluster ended is, without being counted, until `deadlineSeconds`. Default 5.
     #[serde(default = "five")]
     #[schemars(range(min = 0, max = 100), extend("format" = "int32"))]
     pub retries: u32,

@@ -26,6 +26,10 @@ pub struct SalesImportStatus {
     /// attempt: the number of the run's newest Job, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
+    /// failures: how many of the run's attempts have failed. One that the cluster ended (a Pod or
+    /// Job deleted, evicted, preempted or lost with its node) is none of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures: Option<u32>,
     /// job: the run's newest Job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<JobReference>,
@@ -59,12 +63,40 @@ pub struct SalesImportStatus {
     /// finishTime: when the run ended, in success or failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_time: Option<Time>,
+    /// progress: how far the importer is, while it is at work. Told every few seconds at first, and
+    /// less often the longer it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<LoadProgress>,
     /// settle: there while a run is being given up and the ledger is asked how it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settle: Option<SettleStatus>,
     /// outcome: what the importer said at the end of the newest attempt that said something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+}
+
+/// How far an importer is, by its own account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadProgress {
+    /// stage: what it is doing: `starting`, `waiting`, `reading`, `loading`, `comparing`,
+    /// `publishing` or `ended`.
+    pub stage: String,
+    /// percent: of the source's bytes that are read, where its size is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100), extend("format" = "int32"))]
+    pub percent: Option<u8>,
+    /// bytesRead: of the source, so far.
+    pub bytes_read: u64,
+    /// bytes: of the source, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// linesRead: so far.
+    pub lines_read: u64,
+    /// linesRejected: so far.
+    pub lines_rejected: u64,
+    /// time: when it was told.
+    pub time: Time,
 }
 
 /// A run that is being given up: why, and the Jobs that ask the ledger how it ended.

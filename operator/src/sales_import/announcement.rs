@@ -4,7 +4,8 @@
 
 use crate::crd::{
     SalesImportStatus,
-    conditions::{RUNNING, STARTING},
+    conditions::{QUEUED, RUNNING, STARTING, SUSPENDED},
+    status::JobReference,
 };
 
 use super::status;
@@ -21,6 +22,8 @@ pub(crate) struct Announcement {
     pub(crate) reason: String,
     /// A sentence.
     pub(crate) note: String,
+    /// The Job that it tells of, where it tells of one.
+    pub(crate) job: Option<JobReference>,
 }
 
 /// What is new in the next status.
@@ -30,6 +33,7 @@ pub(crate) fn announce(old: &SalesImportStatus, next: &SalesImportStatus) -> Vec
         is_warning: false,
         reason: "JobCreated".into(),
         note: format!("Made the Job {}.", job.name),
+        job: Some(job.clone()),
     });
     made.into_iter().chain(change(old, next)).collect()
 }
@@ -52,9 +56,10 @@ fn change(old: &SalesImportStatus, next: &SalesImportStatus) -> Option<Announcem
     }
     let message = status::message(next).unwrap_or_default();
     Some(Announcement {
-        is_warning: !is_success(next) && reason != crate::crd::conditions::SUSPENDED,
+        is_warning: !is_success(next) && ![QUEUED, SUSPENDED].contains(&reason),
         reason: reason.into(),
         note: message[..message.floor_char_boundary(MAX_NOTE)].into(),
+        job: None,
     })
 }
 

@@ -3,15 +3,20 @@
 //! The status first, guarded by the resourceVersion that the plan was made from; then the action;
 //! then the events, whose failure is logged and nothing else.
 
-use k8s_openapi::api::batch::v1::Job;
+use std::{sync::Arc, time::Instant};
+
+use k8s_openapi::api::{batch::v1::Job, core::v1::ObjectReference};
 use kube::{
-    Api, Client, Resource as _,
-    api::{DeleteParams, PostParams, Preconditions},
+    Api, Client, Resource as _, ResourceExt as _,
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     runtime::events::{Event, EventType, Recorder},
 };
+use serde_json::json;
 
 use super::{
     announcement::Announcement,
+    attempt::Seen,
+    newest::Newest,
     plan::{Action, Observed, Plan},
 };
 use crate::{
@@ -29,9 +34,6 @@ pub(crate) enum ApplyError {
     /// The SalesImport changed since it was observed.
     #[error("The SalesImport changed meanwhile.")]
     Outdated,
-    /// The API server answered that it will not make this Job.
-    #[error("The Job was refused: {0}")]
-    JobRefused(String),
     /// The API server failed, or did not answer.
     #[error("The API server failed: {0}")]
     Api(#[from] kube::Error),
@@ -46,45 +48,65 @@ pub(crate) struct Hands {
     pub(crate) recorder: Recorder,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// What was written so far.
+    pub(crate) newest: Arc<Newest>,
 }
 
 impl Hands {
-    /// Carries out a plan.
-    pub(crate) async fn apply(&self, observed: &Observed, plan: Plan) -> Result<(), ApplyError> {
-        let import = &observed.import;
-        if import.status.as_ref() != Some(&plan.status) {
-            self.write_status(import, plan.status).await?;
+    /// Carries out a plan; whether anything came of it, so that the next one can be made from what
+    /// is observed now.
+    pub(crate) async fn apply(
+        &self,
+        observed: &mut Observed,
+        plan: Plan,
+    ) -> Result<bool, ApplyError> {
+        let Plan { status, action, announcements, ended, .. } = plan;
+        let is_new = observed.import.status.as_ref() != Some(&status);
+        if is_new {
+            let written = self.write_status(&observed.import, status).await?;
+            self.newest.wrote(&observed.import, &written, Instant::now());
+            observed.now_says(written);
             failpoint::hit("after-status-written");
         }
-        if let Some(result) = plan.ended {
+        if let Some(result) = ended {
             self.metrics.ended(result);
         }
-        match plan.action {
-            Action::None => {}
-            Action::Create(job) => self.create(&job).await?,
-            Action::Delete(jobs) => self.delete(&observed.identity.namespace, &jobs).await?,
+        let acted = match action {
+            Action::None => false,
+            Action::Create(job) => {
+                self.create(&job, observed).await?;
+                true
+            }
+            Action::Delete(jobs) => {
+                self.delete(&observed.identity.namespace, &jobs).await?;
+                false
+            }
+        };
+        for announcement in &announcements {
+            self.announce(&observed.import, announcement).await;
         }
-        for announcement in &plan.announcements {
-            self.announce(import, announcement).await;
-        }
-        Ok(())
+        Ok(is_new || acted)
     }
 
     async fn write_status(
         &self,
         import: &SalesImport,
         status: SalesImportStatus,
-    ) -> Result<(), ApplyError> {
-        let namespace = import.metadata.namespace.as_deref().unwrap_or_default();
-        let name = import.metadata.name.as_deref().unwrap_or_default();
-        let api: Api<SalesImport> = Api::namespaced(self.client.clone(), namespace);
-        let mut next = import.clone();
-        next.metadata.managed_fields = None;
-        next.status = Some(status);
-        let parameters =
-            PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-        match api.replace_status(name, &parameters, &next).await {
-            Ok(_) => Ok(()),
+    ) -> Result<SalesImport, ApplyError> {
+        let namespace = import.namespace().unwrap_or_default();
+        let api: Api<SalesImport> = Api::namespaced(self.client.clone(), &namespace);
+        let next = json!({
+            "apiVersion": SalesImport::api_version(&()),
+            "kind": SalesImport::kind(&()),
+            "metadata": {"resourceVersion": import.resource_version(), "uid": import.uid()},
+            "status": status,
+        });
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        match api.patch_status(&import.name_any(), &parameters, &Patch::Apply(next)).await {
+            Ok(mut written) => {
+                written.metadata.managed_fields = None;
+                Ok(written)
+            }
             Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
                 Err(ApplyError::Outdated)
             }
@@ -92,20 +114,25 @@ impl Hands {
         }
     }
 
-    async fn create(&self, job: &Job) -> Result<(), ApplyError> {
+    async fn create(&self, job: &Job, observed: &mut Observed) -> Result<(), ApplyError> {
         let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
         let api: Api<Job> = Api::namespaced(self.client.clone(), namespace);
         let parameters =
             PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
         match api.create(&parameters, job).await {
-            Ok(_) => {
+            Ok(made) => {
                 failpoint::hit("after-job-created");
+                observed.now_made(made);
                 Ok(())
             }
-            // Whose it is, the next observation tells.
-            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+            // Whose it is, a live look tells.
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                observed.is_live = false;
+                Ok(())
+            }
             Err(kube::Error::Api(status)) if is_refusal(status.code) => {
-                Err(ApplyError::JobRefused(status.message.clone()))
+                observed.refused = Some(status.message.clone());
+                Ok(())
             }
             Err(error) => Err(error.into()),
         }
@@ -126,7 +153,7 @@ impl Hands {
     }
 
     async fn announce(&self, import: &SalesImport, announcement: &Announcement) {
-        let Announcement { reason, note, is_warning } = announcement;
+        let Announcement { reason, note, is_warning, job } = announcement;
         let (namespace, name) = (&import.metadata.namespace, &import.metadata.name);
         let type_ = if *is_warning {
             tracing::warn!(namespace, name, reason, "{note}");
@@ -140,11 +167,46 @@ impl Hands {
             reason: reason.clone(),
             note: Some(note.clone()),
             action: "Import".into(),
-            secondary: None,
+            secondary: job.as_ref().map(|job| ObjectReference {
+                api_version: Some("batch/v1".into()),
+                kind: Some("Job".into()),
+                namespace: namespace.clone(),
+                name: Some(job.name.clone()),
+                uid: job.uid.clone(),
+                ..ObjectReference::default()
+            }),
         };
         if let Err(error) = self.recorder.publish(&event, &import.object_ref(&())).await {
             tracing::warn!(%error, reason, "an event can't be written");
         }
+    }
+}
+
+impl Observed {
+    /// The status was written. Of an attempt that is new in it there can be nothing yet.
+    fn now_says(&mut self, written: SalesImport) {
+        let job = |import: &SalesImport| Some(import.status.as_ref()?.job.as_ref()?.name.clone());
+        let settle = |import: &SalesImport| {
+            Some(import.status.as_ref()?.settle.as_ref()?.job.as_ref()?.name.clone())
+        };
+        if job(&written) != job(&self.import) {
+            self.load = Seen::default();
+            self.is_live = true;
+        }
+        if settle(&written) != settle(&self.import) {
+            self.settle = Seen::default();
+        }
+        self.reached = None;
+        self.import = written;
+    }
+
+    /// The Job was made.
+    fn now_made(&mut self, job: Job) {
+        let status = self.import.status.as_ref();
+        let is_load = status.and_then(|status| status.job.as_ref()).map(|load| &load.name)
+            == job.metadata.name.as_ref();
+        let seen = if is_load { &mut self.load } else { &mut self.settle };
+        *seen = Seen { job: Some(job), ..Seen::default() };
     }
 }
 

@@ -5,7 +5,7 @@
 use ledger::Dataset;
 
 use super::{
-    job::{CREDENTIALS, ImporterSettings, SOURCE_ROOT},
+    job::{ADMIN_PORT, CREDENTIALS, ImporterSettings, SOURCE_ROOT},
     name::Identity,
 };
 use crate::crd::{
@@ -29,6 +29,7 @@ pub(crate) fn load(
         format!("--on-overlap={}", spec.on_overlap),
         format!("--max-rejected={}", spec.max_rejected),
         format!("--requested-by={}/{}", identity.namespace, identity.name),
+        format!("--admin-address=0.0.0.0:{ADMIN_PORT}"),
     ];
     arguments.extend(format(&spec.format));
     arguments.extend(source(&spec.source, settings));

@@ -15,6 +15,7 @@ use kube::{Resource, ResourceExt as _};
 use ledger::{Outcome, Run};
 
 use super::{
+    job::CONTAINER,
     name::Identity,
     start::{self, Hindrance},
 };
@@ -145,7 +146,15 @@ fn ended(pod: &Pod) -> Option<String> {
     if let Some(terminated) = terminated(pod) {
         let code = terminated.exit_code;
         return Some(match terminated.reason.as_deref() {
-            Some(reason @ ("OOMKilled" | "ContainerCannotRun" | "DeadlineExceeded")) => {
+            Some("OOMKilled") => {
+                let limit = memory_limit(pod).map(|limit| format!(" of {limit}"));
+                let limit = limit.unwrap_or_default();
+                format!(
+                    "The importer was ended by the node (OOMKilled, exit code {code}): it needs \
+                     more memory than its limit{limit} (spec.resources.limits.memory)."
+                )
+            }
+            Some(reason @ ("ContainerCannotRun" | "DeadlineExceeded")) => {
                 format!("The importer was ended by the node ({reason}, exit code {code}).")
             }
             _ => format!("The importer ended with code {code} and left no outcome."),
@@ -158,6 +167,31 @@ fn ended(pod: &Pod) -> Option<String> {
         let message = status.message.as_deref().unwrap_or_default();
         format!("Its Pod ended before the importer could say anything ({reason}). {message}")
     })
+}
+
+fn memory_limit(pod: &Pod) -> Option<&str> {
+    let containers = &pod.spec.as_ref()?.containers;
+    let importer = containers.iter().find(|container| container.name == CONTAINER)?;
+    Some(&importer.resources.as_ref()?.limits.as_ref()?.get("memory")?.0)
+}
+
+/// Whether it was the cluster, or somebody with rights in it, that ended the attempt of a Job: the
+/// Job or its Pod was deleted, evicted, preempted, or lost with its node.
+///
+/// <https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions>
+pub(crate) fn was_disrupted(uid: &str, seen: &Seen) -> bool {
+    let has_job = seen.job.as_ref().is_some_and(|job| job.uid().as_deref() == Some(uid));
+    let mut pods = seen.pods.iter().filter(|pod| is_owned(*pod, uid)).peekable();
+    !has_job || pods.peek().is_none() || pods.any(is_disrupted)
+}
+
+fn is_disrupted(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let mut conditions = conditions.into_iter().flatten();
+    let is_target = conditions.any(|one| one.type_ == "DisruptionTarget" && one.status == "True");
+    // A Pod that the node took, and ended before any container started, was none of ours either.
+    let never_ran = terminated(pod).is_none() && ended(pod).is_some();
+    is_target || never_ran || pod.metadata.deletion_timestamp.is_some()
 }
 
 pub(crate) fn has_ended(job: &Job) -> bool {

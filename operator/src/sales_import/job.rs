@@ -10,9 +10,9 @@ use k8s_openapi::{
     api::{
         batch::v1::{Job, JobSpec},
         core::v1::{
-            Capabilities, ConfigMapVolumeSource, Container, EnvVar, EnvVarSource, KeyToPath,
-            LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec,
-            PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretKeySelector,
+            Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource,
+            KeyToPath, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext,
+            PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretKeySelector,
             SecretVolumeSource, SecurityContext, Volume, VolumeMount,
         },
     },
@@ -21,7 +21,7 @@ use k8s_openapi::{
         apis::meta::v1::{ObjectMeta, OwnerReference},
     },
 };
-use kube::Resource as _;
+use kube::{Resource as _, ResourceExt as _};
 use ledger::Dataset;
 
 use super::{arguments, name::Identity};
@@ -34,6 +34,10 @@ use crate::crd::{
 pub(crate) const CONTAINER: &str = "importer";
 /// Label, with the name of the SalesImport (cut where it is long), and annotation, with all of it.
 pub(crate) const SALES_IMPORT: &str = "takings.dev/sales-import";
+/// Label with the number of the run that a Job is made for.
+const RUN: &str = "takings.dev/run";
+/// Where an importer tells how far it is.
+pub(crate) const ADMIN_PORT: u16 = 9_090;
 /// Where the source is mounted, and beneath which every path is opened.
 pub(crate) const SOURCE_ROOT: &str = "/source";
 /// Where a remote source's credentials are mounted.
@@ -76,7 +80,7 @@ pub(crate) fn load(
     if let Some(credentials) = credentials(&import.spec) {
         mount(&mut pod, credentials, CREDENTIALS);
     }
-    job((import, identity), name, pod, deadline_seconds)
+    job((import, identity), (name, run), pod, deadline_seconds)
 }
 
 /// The Job of one attempt to settle.
@@ -89,16 +93,21 @@ pub(crate) fn settle(
     let arguments = arguments::settle(identity, run, dataset);
     let pod = pod(&import.spec, arguments, settings);
     let deadline = import.spec.start_deadline_seconds.saturating_add(SETTLE_DEADLINE_SECONDS);
-    job((import, identity), name, pod, deadline)
+    job((import, identity), (name, run), pod, deadline)
+}
+
+/// The run that a Job was made for.
+pub(crate) fn run_of(job: &Job) -> Option<u32> {
+    job.labels().get(RUN)?.parse().ok()
 }
 
 fn job(
     (import, identity): (&SalesImport, &Identity),
-    name: &str,
+    (name, run): (&str, u32),
     pod: PodSpec,
     deadline_seconds: i64,
 ) -> Job {
-    let labels = labels(identity);
+    let labels = labels(identity, run);
     let annotations = BTreeMap::from([(SALES_IMPORT.to_owned(), identity.name.clone())]);
     let metadata = |name: Option<String>| ObjectMeta {
         name,
@@ -130,7 +139,7 @@ fn unblocking(owner: OwnerReference) -> OwnerReference {
     OwnerReference { block_owner_deletion: None, ..owner }
 }
 
-fn labels(identity: &Identity) -> BTreeMap<String, String> {
+fn labels(identity: &Identity, run: u32) -> BTreeMap<String, String> {
     BTreeMap::from(
         [
             ("app.kubernetes.io/name", "takings-importer".to_owned()),
@@ -138,6 +147,7 @@ fn labels(identity: &Identity) -> BTreeMap<String, String> {
             ("app.kubernetes.io/part-of", "takings".to_owned()),
             ("app.kubernetes.io/managed-by", "takings-operator".to_owned()),
             (SALES_IMPORT, identity.label()),
+            (RUN, run.to_string()),
         ]
         .map(|(label, value)| (label.to_owned(), value)),
     )
@@ -187,6 +197,11 @@ fn container(
         image_pull_policy: settings.image_pull_policy.clone(),
         args: Some(arguments),
         env: Some(std::iter::once(database_url(spec)).chain(further).collect()),
+        ports: Some(vec![ContainerPort {
+            name: Some("admin".into()),
+            container_port: ADMIN_PORT.into(),
+            ..ContainerPort::default()
+        }]),
         resources: Some(resources(spec.resources.as_ref())),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),

@@ -19,13 +19,16 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
     jiff::{SignedDuration, Timestamp},
 };
+use kube::ResourceExt as _;
 use ledger::{Outcome, outcome::RunResult};
 
 use super::{
     announcement::{self, Announcement},
     attempt::{self, Progress, Seen},
-    job::ImporterSettings,
+    job::{self, ImporterSettings},
     name::Identity,
+    queue::Turn,
+    reached::Reached,
     start::Hindrance,
     status,
 };
@@ -35,16 +38,18 @@ use crate::crd::{
     status::JobReference,
 };
 
-/// Soon, where no watch tells of the change that is waited for (an event, a missing Pod).
-const SOON: Duration = Duration::from_secs(2);
+/// Soon, where no watch tells of the change that is waited for.
+pub(super) const SOON: Duration = Duration::from_secs(2);
 /// As `SOON`, once it has not changed for a while.
 const SELDOM: Duration = Duration::from_secs(30);
 /// In case that a watch has missed something.
 const SAFETY: Duration = Duration::from_mins(1);
 
-/// What the shell has seen, all of it live.
+/// What the shell has seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Observed {
+    /// Whether the API server was asked just now, for all but `made`.
+    pub(crate) is_live: bool,
     /// The SalesImport.
     pub(crate) import: SalesImport,
     /// Which one it is.
@@ -53,10 +58,49 @@ pub(crate) struct Observed {
     pub(crate) load: Seen,
     /// The attempt that `status.settle.job` names.
     pub(crate) settle: Seen,
-    /// Jobs of an import that finished long ago.
-    pub(crate) leftovers: Vec<JobReference>,
+    /// The Jobs of the import, of all runs, that are not being deleted.
+    pub(crate) made: Vec<Made>,
+    /// Whether it is the import's turn, where that was asked.
+    pub(crate) turn: Option<Turn>,
+    /// How far the importer says it is, where it was asked just now.
+    pub(crate) reached: Option<Reached>,
     /// Why the API server refused to make the Job just now, where it did.
     pub(crate) refused: Option<String>,
+}
+
+/// A Job that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Made {
+    /// The run that it was made for.
+    pub(crate) run: u32,
+    /// Which one it is.
+    pub(crate) job: JobReference,
+}
+
+impl Made {
+    /// `None` where it is not one of ours, or is being deleted.
+    pub(crate) fn of(job: &Job) -> Option<Self> {
+        let is_going = job.metadata.deletion_timestamp.is_some();
+        let run = job::run_of(job).filter(|_| !is_going)?;
+        Some(Self { run, job: JobReference { name: job.name_any(), uid: job.uid() } })
+    }
+}
+
+impl Observed {
+    /// A SalesImport, and nothing seen of its Jobs.
+    pub(crate) fn nothing(import: SalesImport, identity: Identity) -> Self {
+        Self {
+            is_live: false,
+            import,
+            identity,
+            load: Seen::default(),
+            settle: Seen::default(),
+            made: Vec::new(),
+            turn: None,
+            reached: None,
+            refused: None,
+        }
+    }
 }
 
 /// The operator's settings that plans depend on.
@@ -81,6 +125,10 @@ pub(crate) struct Plan {
     pub(crate) ended: Option<&'static str>,
     /// When to look again without being told; `None`: only when something changes.
     pub(crate) requeue: Option<Duration>,
+    /// Whether it may rest on something that is not there, so that a cache is not enough.
+    pub(crate) needs_live: bool,
+    /// Whether it is to be made anew, once it is known whose turn it is.
+    pub(crate) needs_turn: bool,
 }
 
 /// What is to be done in the cluster.
@@ -102,6 +150,7 @@ pub(crate) fn plan(observed: &Observed, now: Timestamp, settings: &Settings) -> 
     let old = observed.import.status.clone().unwrap_or_default();
     let mut planner = Planner {
         spec_changed: input::changed(&observed.import),
+        needs_turn: false,
         status: old.clone(),
         observed,
         settings,
@@ -111,9 +160,25 @@ pub(crate) fn plan(observed: &Observed, now: Timestamp, settings: &Settings) -> 
     planner.status.observed_generation = observed.import.metadata.generation;
     status::renew(&mut planner.status);
     let (action, requeue) = planner.step();
-    let status = planner.status;
-    let ended = announcement::ended(&old, &status);
-    Plan { announcements: announcement::announce(&old, &status), status, action, ended, requeue }
+    let Planner { status, needs_turn, .. } = planner;
+    Plan {
+        needs_turn,
+        announcements: announcement::announce(&old, &status),
+        ended: announcement::ended(&old, &status),
+        needs_live: needs_live(&old, &status, &action),
+        status,
+        action,
+        requeue,
+    }
+}
+
+/// Whatever gives an attempt up, or makes a Job. How an attempt goes on, and how it says that it
+/// has ended, a cache may tell; and a Job of a known uid may be deleted whatever else is true.
+fn needs_live(old: &SalesImportStatus, next: &SalesImportStatus, action: &Action) -> bool {
+    let gives_up =
+        next.next_attempt_time.is_some() && next.next_attempt_time != old.next_attempt_time;
+    let is_settling = old.settle.is_some() || next.settle.is_some();
+    gives_up || is_settling || matches!(action, Action::Create(_))
 }
 
 struct Planner<'a> {
@@ -121,6 +186,7 @@ struct Planner<'a> {
     settings: &'a Settings,
     now: Timestamp,
     spec_changed: bool,
+    needs_turn: bool,
     status: SalesImportStatus,
 }
 
@@ -218,6 +284,7 @@ impl Planner<'_> {
     }
 
     fn end(&mut self, report: (Phase, &str, &str)) {
+        self.status.progress = None;
         self.status.finish_time = Some(Time(self.now));
         self.status.next_attempt_time = None;
         self.status.settle = None;
@@ -231,9 +298,11 @@ impl Planner<'_> {
         if self.now < due {
             return (Action::None, Some(until(self.now, due)));
         }
-        match self.observed.leftovers.as_slice() {
-            [] => (Action::None, None),
-            jobs => (Action::Delete(jobs.to_vec()), Some(SAFETY)),
+        // A later run's Jobs are none of this plan's business: its status may be out of date.
+        let over = self.observed.made.iter().filter(|made| Some(made.run) <= self.status.run);
+        match over.map(|made| made.job.clone()).collect::<Vec<_>>() {
+            jobs if jobs.is_empty() => (Action::None, None),
+            jobs => (Action::Delete(jobs), Some(SAFETY)),
         }
     }
 
@@ -244,12 +313,12 @@ impl Planner<'_> {
     }
 
     /// When to look again at a Pod that does not start, and at its deadline at the latest: often
-    /// at first, and seldom where the Pod itself tells, which is watched.
+    /// at first where no watch tells when it can.
     fn poll(&self, hindrance: Option<&Hindrance>, began: Timestamp, limit: i64) -> Duration {
         let age = self.now.duration_since(began).unsigned_abs();
         let every = match hindrance {
-            Some(hindrance) if hindrance.is_watched() => SAFETY,
-            _ => (age / 4).clamp(SOON, SELDOM),
+            Some(hindrance) if !hindrance.is_watched() => (age / 4).clamp(SOON, SELDOM),
+            _ => SAFETY,
         };
         every.min(until(self.now, later(began, seconds(limit))))
     }

@@ -15,15 +15,9 @@ pub(crate) struct Hindrance {
 }
 
 impl Hindrance {
-    /// Whether it stands in the Pod, so that its end is told by the watch; events are not watched.
+    /// Whether the watches tell when it is over.
     pub(crate) fn is_watched(&self) -> bool {
-        [
-            conditions::UNSCHEDULABLE,
-            conditions::IMAGE_PULL_FAILED,
-            conditions::CONFIG_MISSING,
-            conditions::CONTAINER_FAILED,
-        ]
-        .contains(&self.reason)
+        ![conditions::JOB_REFUSED, conditions::JOB_NAME_TAKEN].contains(&self.reason)
     }
 }
 

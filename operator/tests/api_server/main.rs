@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's support may fail loudly")]
 
 mod admission;
+mod calls;
+mod faults;
 mod life;
 mod restart;
 mod support;

@@ -15,6 +15,7 @@ use k8s_openapi::{
 use kube::{
     Api, Client, Config, CustomResourceExt as _, Resource, ResourceExt,
     api::{ListParams, Patch, PatchParams, PostParams},
+    client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
     core::{ApiResource, DynamicObject, NamespaceResourceScope},
     runtime::{conditions, wait::await_condition},
@@ -22,11 +23,13 @@ use kube::{
 use operator::{
     crd::{SalesImport, SalesImportStatus},
     metrics::Metrics,
-    sales_import::{self, ImporterSettings, Settings},
+    sales_import::{self, ImporterSettings, Limits, Settings, Turns},
 };
 use serde_json::{Value, json};
 use tokio::{sync::OnceCell, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
+
+use crate::calls::Calls;
 
 /// Longest wait for something that must happen, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -39,6 +42,10 @@ pub(crate) struct Shop {
     pub(crate) client: Client,
     pub(crate) namespace: String,
     pub(crate) registry: prometheus::Registry,
+    /// How long Jobs are kept after the end.
+    pub(crate) job_ttl: SignedDuration,
+    /// How many imports may run at a time.
+    pub(crate) limits: Limits,
     operator: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -60,23 +67,41 @@ impl Shop {
         let namespace = namespaces.create(&PostParams::default(), &namespace).await.unwrap();
         let namespace = namespace.name_any();
         bind_role(&client, &namespace).await;
-        Self { client, namespace, registry: prometheus::Registry::new(), operator: None }
+        let registry = prometheus::Registry::new();
+        let job_ttl = SignedDuration::from_hours(1);
+        let limits = Limits { total: 100, per_namespace: 100 };
+        Self { client, namespace, registry, job_ttl, limits, operator: None }
     }
 
     pub(crate) fn start_operator(&mut self) {
+        self.start_operator_with(&Calls::default());
+    }
+
+    /// An operator whose calls are counted, and fail as they are told to.
+    pub(crate) fn start_operator_with(&mut self, calls: &Calls) {
         let importer =
             ImporterSettings { image: "importer:1".into(), ..ImporterSettings::default() };
-        let settings = Settings { importer, job_ttl: SignedDuration::from_hours(1) };
+        let settings = Settings { importer, job_ttl: self.job_ttl };
         self.registry = prometheus::Registry::new();
         let metrics = Metrics::register(&self.registry).unwrap();
         let stop = CancellationToken::new();
-        let namespace = self.namespace.clone();
+        let (namespace, limits) = (self.namespace.clone(), self.limits);
         let stopped = stop.clone().cancelled_owned();
+        let calls = calls.clone();
         let operator = tokio::spawn(async move {
-            let client = client_of(Some(USER.to_owned())).await;
-            sales_import::run(client, Some(&namespace), (settings, metrics), stopped).await;
+            let client = client_of(Some(USER.to_owned()), &calls).await;
+            let turns = Turns::new(limits);
+            let with = (settings, metrics, turns);
+            sales_import::run(client, Some(&namespace), with, stopped).await;
         });
         self.operator = Some((stop, operator));
+    }
+
+    /// As a kill does: nothing under way is brought to its end.
+    pub(crate) async fn kill_operator(&mut self) {
+        let (_, operator) = self.operator.take().unwrap();
+        operator.abort();
+        let _ = operator.await;
     }
 
     pub(crate) async fn stop_operator(&mut self) {
@@ -255,18 +280,22 @@ fn merge(into: &mut Value, further: Value) {
 /// defines them.
 async fn client() -> Client {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    let client = client_of(None).await;
+    let client = client_of(None, &Calls::default()).await;
     INSTALLED.get_or_init(|| install(client.clone())).await;
     client
 }
 
-async fn client_of(user: Option<String>) -> Client {
-    let kubeconfig = tokio::task::spawn_blocking(|| ApiServer::shared().unwrap().kubeconfig());
-    let kubeconfig = Kubeconfig::read_from(kubeconfig.await.unwrap()).unwrap();
+async fn client_of(user: Option<String>, calls: &Calls) -> Client {
+    static KUBECONFIG: OnceCell<Kubeconfig> = OnceCell::const_new();
+    let read = || async {
+        let path = tokio::task::spawn_blocking(|| ApiServer::shared().unwrap().kubeconfig());
+        Kubeconfig::read_from(path.await.unwrap()).unwrap()
+    };
+    let kubeconfig = KUBECONFIG.get_or_init(read).await.clone();
     let options = KubeConfigOptions::default();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
     config.auth_info.impersonate = user;
-    Client::try_from(config).unwrap()
+    ClientBuilder::try_from(config).unwrap().with_layer(calls).build()
 }
 
 async fn install(client: Client) {
@@ -278,17 +307,12 @@ async fn install(client: Client) {
     roles.patch(USER, &parameters, &Patch::Apply(role)).await.unwrap();
 }
 
-/// What the operator's documentation says that it may do, and nothing else.
-fn rules() -> Value {
-    let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
-    json!([
-        rule("takings.dev", "salesimports", &["get", "list", "watch"]),
-        rule("takings.dev", "salesimports/status", &["update"]),
-        rule("batch", "jobs", &["get", "list", "watch", "create", "delete"]),
-        rule("", "pods", &["get", "list", "watch"]),
-        rule("", "events", &["list"]),
-        rule("events.k8s.io", "events", &["create", "patch"]),
-    ])
+/// What the chart lets the operator do, and nothing else.
+pub(crate) fn rules() -> Value {
+    let template = include_str!("../../../charts/takings/templates/operator/_rules.tpl");
+    let (_, rules) = template.split_once("\"takings.operatorRules\" -}}").unwrap();
+    let (rules, _) = rules.split_once("{{- end }}").unwrap();
+    serde_yaml::from_str(rules).unwrap()
 }
 
 async fn bind_role(client: &Client, namespace: &str) {

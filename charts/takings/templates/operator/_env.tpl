@@ -24,4 +24,8 @@
   value: {{ .Values.importer.allowHttp | quote }}
 - name: TAKINGS_JOB_TTL_SECONDS
   value: {{ .Values.importer.jobTtlSeconds | quote }}
+- name: TAKINGS_MAX_RUNNING
+  value: {{ .Values.importer.maxRunning | quote }}
+- name: TAKINGS_MAX_RUNNING_PER_NAMESPACE
+  value: {{ .Values.importer.maxRunningPerNamespace | quote }}
 {{- end }}

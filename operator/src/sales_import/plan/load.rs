@@ -1,16 +1,29 @@
 //! The attempts of a run: one Job each, the next one after a fault. Pure.
 
+use std::time::Duration;
+
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::ResourceExt as _;
 use ledger::Outcome;
 
-use super::{Action, Planner, SAFETY, SOON, Step, backoff, later, seconds, until};
+use super::{Action, Planner, SAFETY, SELDOM, SOON, Step, backoff, later, seconds, until};
 use crate::{
     crd::{
         conditions,
-        status::{JobReference, SettleStatus},
+        status::{JobReference, LoadProgress, SettleStatus},
     },
-    sales_import::{attempt::Progress, job, start::Hindrance, status},
+    sales_import::{
+        attempt::{self, Progress},
+        job,
+        queue::Turn,
+        reached::{self, Reached},
+        start::Hindrance,
+        status,
+    },
 };
+
+/// The longest word of an importer for what it is doing.
+const MAX_STAGE: usize = 16;
 
 impl Planner<'_> {
     pub(super) fn load(&mut self) -> Step {
@@ -20,32 +33,88 @@ impl Planner<'_> {
         let Some(job) = self.status.job.clone() else { return self.next_attempt() };
         match self.progress(&job, &self.observed.load) {
             Progress::Ended(outcome) if outcome.result.is_final() => self.finish(*outcome),
-            Progress::Ended(outcome) => self.retry_fault(*outcome),
-            Progress::Lost(message) => self.retry(&message),
             Progress::TimedOut => self.deadline_exceeded(),
             _ if self.now >= self.deadline() => self.deadline_exceeded(),
+            progress if self.observed.import.spec.suspend => self.stop(progress, job),
+            Progress::Ended(outcome) => self.retry_fault(*outcome),
+            Progress::Lost(message) => self.retry(&message),
             Progress::NotMade => self.make(&job.name),
             Progress::NameTaken => self.waiting(Some(Hindrance {
                 reason: conditions::JOB_NAME_TAKEN,
                 message: format!("the Job {} is there and is not this SalesImport's", job.name),
             })),
-            Progress::Made { uid } => {
-                self.status.job = Some(JobReference { uid: Some(uid), ..job });
-                (Action::None, Some(SOON))
-            }
+            Progress::Made { uid } => self.record(job, uid),
             Progress::Waiting(hindrance) => self.waiting(hindrance),
             Progress::Running => self.running(),
         }
     }
 
+    fn record(&mut self, job: JobReference, uid: String) -> Step {
+        self.status.job = Some(JobReference { uid: Some(uid), ..job });
+        (Action::None, Some(SOON))
+    }
+
+    /// The importer is stopped while the import is suspended, and the attempt with it. What it has
+    /// loaded so far waits for the next one.
+    fn stop(&mut self, progress: Progress, job: JobReference) -> Step {
+        let deadline = until(self.now, self.deadline());
+        match (progress, &self.observed.load.job) {
+            (Progress::NotMade | Progress::NameTaken, _) => self.suspended(),
+            (Progress::Made { uid }, _) => return self.record(job, uid),
+            (_, Some(there)) if there.uid() == job.uid => {
+                let message = "The importer is being stopped, since spec.suspend is true.";
+                self.in_progress(conditions::SUSPENDED, message);
+                if there.metadata.deletion_timestamp.is_none() {
+                    return (Action::Delete(vec![job]), Some(SAFETY.min(deadline)));
+                }
+            }
+            (progress, _) => {
+                if let Progress::Ended(outcome) = progress {
+                    self.status.outcome = Some(*outcome);
+                }
+                self.status.importer_start_time.get_or_insert(Time(self.now));
+                self.status.progress = None;
+                self.status.next_attempt_time = Some(Time(self.now));
+                self.suspended();
+            }
+        }
+        (Action::None, Some(SAFETY.min(deadline)))
+    }
+
+    fn suspended(&mut self) {
+        let message = "The next Job is held back while spec.suspend is true.";
+        self.in_progress(conditions::SUSPENDED, message);
+    }
+
     /// Records the next attempt; its Job is made once that is written.
     pub(super) fn next_attempt(&mut self) -> Step {
         if self.observed.import.spec.suspend {
-            let message = "The next Job is held back while spec.suspend is true.";
-            self.in_progress(conditions::SUSPENDED, message);
+            self.suspended();
             let deadline = self.status.start_time.is_some().then(|| self.deadline());
             return (Action::None, deadline.map(|deadline| until(self.now, deadline)));
         }
+        match self.observed.turn {
+            Some(Turn::Now) => self.begin_attempt(),
+            Some(Turn::Later { ahead, running }) => self.queued(ahead, running),
+            None => {
+                self.needs_turn = true;
+                (Action::None, None)
+            }
+        }
+    }
+
+    /// Waits for its turn; who is far behind looks seldom how far that is.
+    fn queued(&mut self, ahead: usize, running: usize) -> Step {
+        let message = format!(
+            "It waits for its turn: {running} imports are running, as many as the operator lets, \
+             and {ahead} come before it."
+        );
+        self.in_progress(conditions::QUEUED, &message);
+        let seconds = u64::try_from(ahead).unwrap_or(u64::MAX);
+        (Action::None, Some(Duration::from_secs(seconds).clamp(SELDOM, SAFETY * 10)))
+    }
+
+    fn begin_attempt(&mut self) -> Step {
         let (run, attempt) = (self.status.run.unwrap_or(1), self.status.attempt.unwrap_or(0));
         let attempt = attempt.saturating_add(1);
         let name = self.observed.identity.load_job(run, attempt);
@@ -112,11 +181,15 @@ impl Planner<'_> {
     }
 
     fn running(&mut self) -> Step {
-        self.status.importer_start_time.get_or_insert(Time(self.now));
+        let began = self.status.importer_start_time.get_or_insert(Time(self.now)).0;
+        if let Some(reached) = &self.observed.reached {
+            self.status.progress = Some(progress(reached, self.now));
+        }
         let (run, attempt) = (self.status.run.unwrap_or(1), self.status.attempt.unwrap_or(1));
         let message = format!("The importer is at work (attempt {attempt} of run {run}).");
         self.in_progress(conditions::RUNNING, &message);
-        (Action::None, Some(SAFETY.min(until(self.now, self.deadline()))))
+        let pause = reached::pause(began, self.now).unsigned_abs();
+        (Action::None, Some(pause.min(SAFETY).min(until(self.now, self.deadline()))))
     }
 
     fn retry_fault(&mut self, outcome: Outcome) -> Step {
@@ -128,17 +201,30 @@ impl Planner<'_> {
     fn retry(&mut self, message: &str) -> Step {
         // Without an outcome nobody knows: it may have died after its COMMIT.
         self.status.importer_start_time.get_or_insert(Time(self.now));
-        let attempt = self.status.attempt.unwrap_or(1);
-        if attempt > self.observed.import.spec.retries {
-            let plural = if attempt == 1 { "attempt" } else { "attempts" };
-            let message = format!("Given up after {attempt} {plural}. The last one: {message}");
+        let (attempt, retries) =
+            (self.status.attempt.unwrap_or(1), self.observed.import.spec.retries);
+        let disrupted = self.was_disrupted();
+        let failures = self.status.failures.unwrap_or(0).saturating_add(u32::from(!disrupted));
+        self.status.failures = Some(failures).filter(|failures| *failures > 0);
+        if failures > retries {
+            let plural = if failures == 1 { "attempt" } else { "attempts" };
+            let message = format!("Given up after {failures} {plural}. The last one: {message}");
             return self.give_up(conditions::RETRIES_EXHAUSTED, &message);
         }
         let due = later(self.now, backoff(attempt));
         self.status.next_attempt_time = Some(Time(due));
-        let next = format!("Attempt {attempt} failed, the next one follows at {due}");
+        self.status.progress = None;
+        let what =
+            if disrupted { "was ended by the cluster, which counts as no retry" } else { "failed" };
+        let next = format!("Attempt {attempt} {what}; the next one follows at {due}");
         self.in_progress(conditions::RETRYING, &format!("{next}. {message}"));
         (Action::None, Some(until(self.now, due)))
+    }
+
+    /// Whether the newest attempt was ended by the cluster.
+    fn was_disrupted(&self) -> bool {
+        let uid = self.status.job.as_ref().and_then(|job| job.uid.as_deref());
+        uid.is_some_and(|uid| attempt::was_disrupted(uid, &self.observed.load))
     }
 
     /// When the run must have ended.
@@ -157,6 +243,7 @@ impl Planner<'_> {
     /// From here on the run is settled, and no attempt is made any more.
     pub(super) fn give_up(&mut self, reason: &str, message: &str) -> Step {
         self.status.next_attempt_time = None;
+        self.status.progress = None;
         self.status.settle = Some(SettleStatus {
             reason: reason.into(),
             message: message.into(),
@@ -168,6 +255,20 @@ impl Planner<'_> {
         });
         self.outcome_unknown(None);
         (Action::None, Some(SOON))
+    }
+}
+
+fn progress(reached: &Reached, now: Timestamp) -> LoadProgress {
+    let percent = |bytes: u64| (reached.bytes_read.saturating_mul(100) / bytes).min(100);
+    let bytes = reached.bytes.filter(|bytes| *bytes > 0);
+    LoadProgress {
+        stage: reached.stage.chars().take(MAX_STAGE).collect(),
+        percent: bytes.and_then(|bytes| percent(bytes).try_into().ok()),
+        bytes_read: reached.bytes_read,
+        bytes: reached.bytes,
+        lines_read: reached.lines_read,
+        lines_rejected: reached.lines_rejected,
+        time: Time(now),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod anything;
 mod attempts;
+mod gitops;
+mod held_back;
 mod next_run;
 mod settling;
 mod unable;

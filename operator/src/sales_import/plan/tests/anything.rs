@@ -5,12 +5,16 @@ use ledger::outcome::RunResult;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::world::World;
+use super::world::{Watch, World};
+
+const WATCHES: [Watch; 3] = [Watch::Imports, Watch::Jobs, Watch::Pods];
 
 /// Something that may happen to an import at any time.
 #[derive(Clone, Debug)]
 enum Happening {
     Reconcile,
+    /// A watch catches up.
+    Hear(Watch),
     /// The operator dies between writing the status and acting.
     Crash,
     Pass(i64),
@@ -36,6 +40,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         [RunResult::Published, RunResult::AlreadyLoaded, RunResult::Refused, RunResult::Fault];
     prop_oneof![
         8 => Just(Reconcile),
+        8 => proptest::sample::select(WATCHES.to_vec()).prop_map(Hear),
         2 => Just(Crash),
         2 => (1_i64..2_000).prop_map(Pass),
         3 => Just(PodStarts),
@@ -57,6 +62,7 @@ fn happen(world: &mut World, happening: &Happening) {
     let settling = job.contains("-settle-");
     match happening {
         Happening::Reconcile => drop(world.reconcile(false)),
+        Happening::Hear(watch) => world.hear(*watch),
         Happening::Crash => drop(world.reconcile(true)),
         Happening::Pass(seconds) => world.pass(*seconds),
         Happening::PodStarts => world.start(&job),
@@ -91,6 +97,9 @@ fn happen(world: &mut World, happening: &Happening) {
 fn come_to_an_end(world: &mut World) {
     world.edit("suspend", json!(false));
     for _ in 0..60 {
+        for watch in WATCHES {
+            world.hear(watch);
+        }
         world.rest();
         if world.status().finish_time.is_some() {
             return;
@@ -108,11 +117,11 @@ fn come_to_an_end(world: &mut World) {
 proptest! {
     #[test]
     fn whatever_happens_an_import_ends_as_the_ledger_says(
-        happenings in proptest::collection::vec(happening(), 0..60),
+        happenings in proptest::collection::vec(happening(), 0..80),
     ) {
-        let mut world = World::new(json!({"retries": 2, "startDeadlineSeconds": 300}));
+        let mut world = World::with_caches(json!({"retries": 2, "startDeadlineSeconds": 300}));
         for one in &happenings {
-                // A Job that is made twice panics in the world.
+            // A Job that is made twice panics in the world.
             happen(&mut world, one);
         }
         come_to_an_end(&mut world);

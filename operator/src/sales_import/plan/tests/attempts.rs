@@ -3,8 +3,11 @@
 use ledger::outcome::RunResult;
 use serde_json::json;
 
-use super::{followed, world::World};
-use crate::sales_import::plan::backoff;
+use super::{
+    followed,
+    world::{World, settings},
+};
+use crate::sales_import::plan::{Action, backoff, plan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 #[test]
@@ -198,25 +201,77 @@ fn a_pod_that_outlives_its_deletion_is_on_a_lost_node() {
 }
 
 #[test]
-fn suspend_holds_back_the_first_job_and_the_next_one() {
-    let mut world = World::new(json!({"suspend": true}));
+fn what_the_cluster_ends_counts_as_no_retry() {
+    type Strike = fn(&mut World, &str);
+    let cases: [(&str, Strike); 6] = [
+        ("Job deleted", |world, _| world.jobs.clear()),
+        ("Pod deleted", |world, job| {
+            world.jobs.get_mut(job).unwrap().pods.clear();
+            world.job_condition(job, "FailureTarget", "BackoffLimitExceeded");
+        }),
+        ("evicted", |world, job| {
+            let disrupted = [json!({"type": "DisruptionTarget", "status": "True",
+                "reason": "TerminationByKubelet"})];
+            world
+                .pod(job, json!({"phase": "Failed", "reason": "Evicted", "conditions": disrupted}));
+        }),
+        ("preempted, and it said that it was stopped", |world, job| {
+            world.say(job, RunResult::Fault);
+            let pod = &mut world.jobs.get_mut(job).unwrap().pods[0];
+            pod.metadata.deletion_timestamp = Some(Time(world.now));
+        }),
+        ("refused by its node", |world, job| {
+            world.pod(job, json!({"phase": "Failed", "reason": "OutOfcpu"}));
+        }),
+        ("on a lost node", |world, job| {
+            world.start(job);
+            let pod = &mut world.jobs.get_mut(job).unwrap().pods[0];
+            pod.metadata.deletion_timestamp = Some(Time(world.now));
+            world.pass(30);
+        }),
+    ];
+    for (case, strike) in cases {
+        let (mut world, job) = followed(json!({"retries": 0}));
+        strike(&mut world, &job);
+        world.rest();
+        assert_eq!((world.reason(), world.status().failures), ("Retrying".into(), None), "{case}");
+        assert!(world.message().contains("ended by the cluster"), "{case}: {}", world.message());
+        world.pass(10);
+        world.rest();
+        let next = world.current().unwrap();
+        world.say(&next, RunResult::Fault);
+        world.rest();
+        assert_eq!(world.status().failures, Some(1), "{case}");
+        assert!(world.status().settle.is_some(), "{case}: its own fault counts");
+    }
+}
+
+#[test]
+fn an_importer_that_needs_too_much_memory_says_which_limit() {
+    let (mut world, job) = followed(json!({}));
+    world.container(&job, &json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}));
+    let limits = json!({"containers": [{"name": "importer",
+        "resources": {"limits": {"memory": "512Mi"}}}]});
+    let pod = &mut world.jobs.get_mut(&job).unwrap().pods[0];
+    pod.spec = Some(serde_json::from_value(limits).unwrap());
     world.rest();
-    assert_eq!((world.reason(), world.made.len()), ("Suspended".into(), 0));
-    world.edit("suspend", json!(false));
-    world.rest();
-    let job = world.current().unwrap();
+    assert!(world.message().contains("its limit of 512Mi"), "{}", world.message());
+    assert_eq!(world.status().failures, Some(1));
+}
+
+#[test]
+fn how_far_the_importer_is_is_told_while_it_is_at_work() {
+    let (mut world, job) = followed(json!({}));
     world.start(&job);
-    world.edit("suspend", json!(true));
+    let reached = json!({"stage": "loading", "bytes": 200, "bytesRead": 50, "linesRead": 7,
+        "linesRejected": 1});
+    world.reached = Some(serde_json::from_value(reached).unwrap());
     world.rest();
-    assert_eq!(world.reason(), "Running", "a running Job goes on");
-    world.load_ends(&job, RunResult::Fault);
+    let progress = world.status().progress.unwrap();
+    assert_eq!((progress.percent, progress.lines_read), (Some(25), 7));
+    world.load_ends(&job, RunResult::Published);
     world.rest();
-    world.pass(10);
-    world.rest();
-    assert_eq!((world.reason(), world.made.len()), ("Suspended".into(), 1));
-    world.edit("suspend", json!(false));
-    world.rest();
-    assert_eq!((world.status().run, world.made.len()), (Some(1), 2));
+    assert_eq!(world.status().progress, None, "the outcome tells the rest");
 }
 
 #[test]
@@ -248,6 +303,24 @@ fn jobs_are_cleared_away_a_while_after_the_end_and_the_import_stays_finished() {
     world.rest();
     assert!(world.jobs.is_empty());
     assert_eq!(world.conditions(), ["Ready", "Finished"]);
+}
+
+#[test]
+fn the_job_of_a_later_run_is_not_cleared_away_by_a_status_that_does_not_know_it_yet() {
+    let (mut world, job) = followed(json!({}));
+    world.load_ends(&job, RunResult::Published);
+    world.rest();
+    let former = world.import.clone();
+    world.run_again("1");
+    world.rest();
+    world.pass(3_600);
+    let mut observed = world.live();
+    assert_eq!(observed.made.iter().map(|made| made.run).collect::<Vec<_>>(), [1, 2]);
+    observed.import = former;
+    let Action::Delete(jobs) = plan(&observed, world.now, &settings()).action else {
+        panic!("nothing is cleared away")
+    };
+    assert_eq!(jobs.iter().map(|job| job.name.as_str()).collect::<Vec<_>>(), [job]);
 }
 
 #[test]

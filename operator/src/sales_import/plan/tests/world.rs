@@ -18,7 +18,9 @@ use crate::sales_import::{
     attempt::{self, Seen},
     job::ImporterSettings,
     name::Identity,
-    plan::{Action, Observed, Settings, plan},
+    plan::{Action, Made, Observed, Settings, plan},
+    queue::Turn,
+    reached::Reached,
     status,
 };
 
@@ -42,6 +44,26 @@ pub(super) struct World {
     pub(super) ended: Vec<&'static str>,
     /// What the API server answers to a POST of a Job, where it refuses.
     pub(super) refuses: Option<String>,
+    /// What a running importer says.
+    pub(super) reached: Option<Reached>,
+    pub(super) turn: Turn,
+    /// What the caches hold, where they lag behind.
+    cache: Option<Cache>,
+}
+
+/// What a watch has told so far.
+#[derive(Clone)]
+struct Cache {
+    import: SalesImport,
+    jobs: BTreeMap<String, Seen>,
+}
+
+/// A watch, which tells what is new when it likes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Watch {
+    Imports,
+    Jobs,
+    Pods,
 }
 
 impl World {
@@ -50,7 +72,8 @@ impl World {
         let mut import: SalesImport = serde_json::from_value(json!({
             "apiVersion": "takings.dev/v1alpha1",
             "kind": "SalesImport",
-            "metadata": {"name": "march", "namespace": "shop", "uid": UID, "generation": 1},
+            "metadata": {"name": "march", "namespace": "shop", "uid": UID, "generation": 1,
+                "resourceVersion": "1"},
             "spec": {"source": {"configMap": {"name": "sales", "key": "march.csv"}}},
         }))
         .unwrap();
@@ -70,6 +93,38 @@ impl World {
             announced: Vec::new(),
             ended: Vec::new(),
             refuses: None,
+            reached: None,
+            turn: Turn::Now,
+            cache: None,
+        }
+    }
+
+    /// The same, looked at through caches that learn of changes by `hear`.
+    pub(super) fn with_caches(spec: Value) -> Self {
+        let mut world = Self::new(spec);
+        let import = world.import.clone();
+        world.cache = Some(Cache { import, jobs: BTreeMap::new() });
+        world
+    }
+
+    /// A watch tells all that is new.
+    pub(super) fn hear(&mut self, watch: Watch) {
+        let Some(cache) = &mut self.cache else { return };
+        match watch {
+            Watch::Imports => cache.import = self.import.clone(),
+            Watch::Jobs => {
+                let pods = std::mem::take(&mut cache.jobs);
+                cache.jobs = self.jobs.clone();
+                for (name, seen) in &mut cache.jobs {
+                    seen.pods = pods.get(name).map(|seen| seen.pods.clone()).unwrap_or_default();
+                }
+            }
+            Watch::Pods => {
+                for (name, seen) in &mut cache.jobs {
+                    let live = self.jobs.get(name);
+                    seen.pods = live.map(|seen| seen.pods.clone()).unwrap_or_default();
+                }
+            }
         }
     }
 
@@ -97,9 +152,16 @@ impl World {
         spec[field] = value;
         self.import.spec = serde_json::from_value(spec).unwrap();
         *self.import.metadata.generation.get_or_insert_default() += 1;
+        self.next_version();
+    }
+
+    fn next_version(&mut self) {
+        let version: u64 = self.import.resource_version().unwrap().parse().unwrap();
+        self.import.metadata.resource_version = Some((version + 1).to_string());
     }
 
     pub(super) fn run_again(&mut self, token: &str) {
+        self.next_version();
         self.import.annotations_mut().insert(crate::crd::RUN_AGAIN.into(), token.into());
     }
 
@@ -109,17 +171,40 @@ impl World {
 
     /// One reconciliation; `false` where nothing was left to do. A crash loses the action.
     pub(super) fn reconcile(&mut self, crash_after_status: bool) -> bool {
-        let mut observed = self.observe();
+        let mut observed = match &self.cache {
+            Some(cache) => observe(&cache.import, &cache.jobs, None),
+            None => self.live(),
+        };
+        observed.reached = self.reached.take();
+        observed.turn = Some(self.turn);
         let mut plan = plan(&observed, self.now, &settings());
+        if plan.needs_live && !observed.is_live {
+            observed = Observed { turn: observed.turn, ..self.live() };
+            plan = self::plan(&observed, self.now, &settings());
+        }
         if let (Action::Create(_), Some(message)) = (&plan.action, &self.refuses) {
             observed.refused = Some(message.clone());
             plan = self::plan(&observed, self.now, &settings());
         }
-        let changed = self.import.status.as_ref() != Some(&plan.status);
+        let changed = observed.import.status.as_ref() != Some(&plan.status);
+        if observed.import.resource_version() != self.import.resource_version() {
+            if changed {
+                // The API server refuses what is outdated, and nothing is acted on.
+                self.hear(Watch::Imports);
+                return true;
+            }
+        } else if changed {
+            self.next_version();
+        }
         // What is written is what is read back.
         let written = serde_json::to_value(&plan.status).unwrap();
-        self.import.status = Some(serde_json::from_value(written).unwrap());
-        assert_eq!(self.import.status.as_ref(), Some(&plan.status), "a status must survive JSON");
+        let written = serde_json::from_value(written).unwrap();
+        assert_eq!(plan.status, written, "a status must survive JSON");
+        if changed {
+            self.import.status = Some(written);
+            // What was written here is known here.
+            self.hear(Watch::Imports);
+        }
         let settle = plan.status.settle.as_ref().and_then(|settle| settle.job.as_ref());
         let recorded = plan.status.job.iter().chain(settle).filter(|job| job.uid.is_some());
         self.recorded.extend(recorded.map(|job| job.name.clone()));
@@ -146,27 +231,8 @@ impl World {
         panic!("the plan never comes to rest: {:#?}", self.import.status);
     }
 
-    fn observe(&self) -> Observed {
-        let status = self.status();
-        let see = |job: Option<&JobReference>| {
-            let Some(job) = job else { return Seen::default() };
-            let mut seen = self.jobs.get(&job.name).cloned().unwrap_or_default();
-            seen.events.extend(self.started.get(&job.name).map(|_| started()));
-            seen
-        };
-        let settle = status.settle.as_ref().and_then(|settle| settle.job.as_ref());
-        let reference = |seen: &Seen| {
-            let job = seen.job.as_ref()?;
-            Some(JobReference { name: job.name_any(), uid: job.uid() })
-        };
-        Observed {
-            import: self.import.clone(),
-            identity: Identity::of(&self.import).unwrap(),
-            load: see(status.job.as_ref()),
-            settle: see(settle),
-            leftovers: self.jobs.values().filter_map(reference).collect(),
-            refused: None,
-        }
+    pub(super) fn live(&self) -> Observed {
+        Observed { is_live: true, ..observe(&self.import, &self.jobs, Some(&self.started)) }
     }
 
     fn act(&mut self, action: Action) {
@@ -182,7 +248,13 @@ impl World {
                 self.jobs.insert(name, Seen { job: Some(job), ..Seen::default() });
             }
             Action::Delete(jobs) => {
+                let status = self.status();
+                let is_open = status.settle.is_none()
+                    && status.finish_time.is_none()
+                    && !self.import.spec.suspend;
                 for job in jobs {
+                    let followed = status.job.as_ref().filter(|_| is_open);
+                    assert_ne!(followed.map(|job| &job.name), Some(&job.name), "it is at work");
                     self.jobs.remove(&job.name);
                 }
             }
@@ -288,6 +360,29 @@ impl World {
 
     pub(super) fn is_running(&self, job: &str) -> bool {
         self.jobs.get(job).is_some_and(attempt::may_have_started)
+    }
+}
+
+/// What there is of an import; only a live look meets the events of starts.
+fn observe(
+    import: &SalesImport,
+    jobs: &BTreeMap<String, Seen>,
+    starts: Option<&BTreeSet<String>>,
+) -> Observed {
+    let status = import.status.clone().unwrap_or_default();
+    let see = |job: Option<&JobReference>| {
+        let Some(job) = job else { return Seen::default() };
+        let mut seen = jobs.get(&job.name).cloned().unwrap_or_default();
+        let has_started = starts.is_some_and(|starts| starts.contains(&job.name));
+        seen.events.extend(has_started.then(started));
+        seen
+    };
+    let settle = status.settle.as_ref().and_then(|settle| settle.job.as_ref());
+    Observed {
+        load: see(status.job.as_ref()),
+        settle: see(settle),
+        made: jobs.values().filter_map(|seen| Made::of(seen.job.as_ref()?)).collect(),
+        ..Observed::nothing(import.clone(), Identity::of(import).unwrap())
     }
 }
 

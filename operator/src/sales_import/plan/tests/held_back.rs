@@ -1,0 +1,93 @@
+//! Imports that are held back: suspended, or waiting for their turn.
+
+use ledger::outcome::RunResult;
+use serde_json::json;
+
+use super::{followed, world::World};
+use crate::sales_import::queue::Turn;
+
+#[test]
+fn an_import_waits_for_its_turn_before_each_attempt() {
+    let later = |ahead| Turn::Later { ahead, running: 20 };
+    let mut world = World::new(json!({"retries": 1}));
+    world.turn = later(7);
+    world.rest();
+    assert_eq!((world.reason(), world.made.len()), ("Queued".into(), 0));
+    assert!(world.message().contains("7 come before it"), "{}", world.message());
+    assert_eq!(world.status().start_time, None, "waiting takes nothing from the deadline");
+    world.turn = Turn::Now;
+    world.rest();
+    let job = world.current().unwrap();
+    world.load_ends(&job, RunResult::Fault);
+    world.rest();
+    world.turn = later(0);
+    world.pass(10);
+    world.rest();
+    assert_eq!((world.reason(), world.made.len()), ("Queued".into(), 1));
+    world.turn = Turn::Now;
+    world.rest();
+    assert_eq!(world.made.len(), 2);
+    assert_eq!(world.announced, ["Queued", "JobCreated", "Retrying", "Queued", "JobCreated"]);
+}
+
+#[test]
+fn suspend_holds_back_the_first_job() {
+    let mut world = World::new(json!({"suspend": true}));
+    world.rest();
+    assert_eq!((world.reason(), world.made.len()), ("Suspended".into(), 0));
+    world.edit("suspend", json!(false));
+    world.rest();
+    assert_eq!((world.status().attempt, world.made.len()), (Some(1), 1));
+}
+
+#[test]
+fn suspend_stops_the_importer_and_the_next_attempt_goes_on_without_a_retry_counted() {
+    let (mut world, job) = followed(json!({"retries": 0}));
+    world.start(&job);
+    world.rest();
+    world.edit("suspend", json!(true));
+    world.rest();
+    assert!(!world.jobs.contains_key(&job), "the running Job is stopped");
+    assert_eq!((world.reason(), world.made.len()), ("Suspended".into(), 1));
+    world.pass(3_600);
+    world.rest();
+    assert_eq!((world.reason(), world.made.len()), ("Suspended".into(), 1));
+    world.edit("suspend", json!(false));
+    world.rest();
+    assert_eq!((world.status().run, world.status().failures), (Some(1), None));
+    world.load_ends(&world.current().unwrap(), RunResult::Published);
+    world.rest();
+    assert_eq!((world.reason(), world.status().attempt), ("Published".into(), Some(2)));
+}
+
+#[test]
+fn suspend_comes_too_late_for_a_file_that_was_published() {
+    let (mut world, job) = followed(json!({}));
+    world.load_ends(&job, RunResult::Published);
+    world.edit("suspend", json!(true));
+    world.rest();
+    assert_eq!(world.reason(), "Published");
+}
+
+#[test]
+fn suspend_between_number_and_job_makes_no_job_and_resumes_that_very_attempt() {
+    let mut world = World::new(json!({}));
+    world.reconcile(false);
+    world.edit("suspend", json!(true));
+    world.rest();
+    assert_eq!((world.reason(), world.made.len()), ("Suspended".into(), 0));
+    world.edit("suspend", json!(false));
+    world.rest();
+    assert_eq!((world.status().attempt, world.made.len()), (Some(1), 1));
+}
+
+#[test]
+fn a_suspended_run_ends_at_its_deadline() {
+    let (mut world, job) = followed(json!({"deadlineSeconds": 100}));
+    world.start(&job);
+    world.edit("suspend", json!(true));
+    world.rest();
+    world.pass(100);
+    world.rest();
+    assert!(world.current().unwrap().contains("-settle-"));
+}

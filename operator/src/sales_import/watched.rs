@@ -1,0 +1,152 @@
+//! What is watched beside SalesImports: Jobs, their Pods, and warnings about both. Caches of what
+//! plans read of them, and streams that tell which SalesImport to look at.
+//!
+//! It decides nothing, and makes no request but the watches.
+
+use std::{fmt::Debug, sync::Arc};
+
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{Event, Pod, PodSpec},
+};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    runtime::{WatchStreamExt as _, reflector::ObjectRef, watcher},
+};
+
+use serde::de::DeserializeOwned;
+
+use super::{Watched, api, job::SALES_IMPORT};
+use crate::index::Index;
+
+/// The warnings that tell why a Pod does not start and that no status shows. Only these are
+/// watched: a cluster has many others.
+const WARNINGS: [&str; 3] = [
+    "involvedObject.kind=Job,reason=FailedCreate",
+    "involvedObject.kind=Pod,reason=FailedMount",
+    "involvedObject.kind=Pod,reason=FailedAttachVolume",
+];
+
+/// The caches; clones share them.
+#[derive(Clone)]
+pub(crate) struct Caches {
+    /// Jobs, by the uid of their SalesImport.
+    pub(crate) jobs: Index<Job>,
+    /// Pods, by the uid of their Job.
+    pub(crate) pods: Index<Pod>,
+    /// Warnings, by the uid of the Job or Pod that they are about: a cache for each watch.
+    warnings: [Index<Event>; WARNINGS.len()],
+}
+
+impl Caches {
+    pub(crate) fn empty() -> Self {
+        Self {
+            jobs: Index::by(owner),
+            pods: Index::by(owner),
+            warnings: WARNINGS
+                .map(|_| Index::by(|event: &Event| event.involved_object.uid.clone())),
+        }
+    }
+
+    /// Waits until Jobs and Pods have been listed. Warnings explain; nothing rests on them.
+    pub(crate) async fn ready(&self) {
+        self.jobs.ready().await;
+        self.pods.ready().await;
+    }
+
+    pub(crate) fn watch_jobs(
+        &self,
+        client: &Client,
+        namespace: Option<&str>,
+    ) -> impl Stream<Item = watcher::Result<Job>> + use<> {
+        kept(api(client, namespace), ours(), self.jobs.clone(), trim_job)
+    }
+
+    pub(crate) fn watch_pods(
+        &self,
+        client: &Client,
+        namespace: Option<&str>,
+    ) -> impl Stream<Item = watcher::Result<Pod>> + use<> {
+        kept(api(client, namespace), ours(), self.pods.clone(), trim_pod)
+    }
+
+    pub(crate) fn watch_warnings(
+        &self,
+        client: &Client,
+        namespace: Option<&str>,
+    ) -> impl Stream<Item = watcher::Result<Event>> + use<> {
+        let watches = self.warnings.iter().zip(WARNINGS).map(|(index, fields)| {
+            let config = watcher::Config::default().fields(fields);
+            kept(api(client, namespace), config, index.clone(), trim_event).boxed()
+        });
+        stream::select_all(watches)
+    }
+
+    /// The warnings about a Job or a Pod.
+    pub(crate) fn warnings_about(&self, uid: &str) -> Vec<Event> {
+        let warnings = self.warnings.iter().flat_map(|index| index.of(uid));
+        warnings.map(Arc::unwrap_or_clone).collect()
+    }
+
+    /// The SalesImport that a warning is about, where its Job or Pod is known by now: if not, the
+    /// Job or Pod itself will tell.
+    pub(crate) fn import_of_warning(&self, event: &Event) -> Option<ObjectRef<Watched>> {
+        let about = &event.involved_object;
+        let (namespace, name) = (about.namespace.as_deref()?, about.name.as_deref()?);
+        match about.kind.as_deref()? {
+            "Job" => import_of(&*self.jobs.named(namespace, name)?),
+            _ => import_of(&*self.pods.named(namespace, name)?),
+        }
+    }
+}
+
+fn ours() -> watcher::Config {
+    watcher::Config::default().labels(SALES_IMPORT)
+}
+
+/// A watch whose objects are kept in an index, without what nobody reads of them.
+fn kept<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    index: Index<K>,
+    trim: fn(&mut K),
+) -> impl Stream<Item = watcher::Result<K>>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    watcher(api, config)
+        .default_backoff()
+        .modify(move |object| {
+            object.managed_fields_mut().clear();
+            trim(object);
+        })
+        .inspect_ok(move |event| index.apply(event))
+        .touched_objects()
+}
+
+fn trim_job(job: &mut Job) {
+    job.spec = None;
+}
+
+fn trim_pod(pod: &mut Pod) {
+    let host_network = pod.spec.take().and_then(|spec| spec.host_network);
+    pod.spec = Some(PodSpec { host_network, ..PodSpec::default() });
+}
+
+fn trim_event(event: &mut Event) {
+    event.source = None;
+}
+
+/// The uid of what controls an object.
+fn owner<K: Resource>(object: &K) -> Option<String> {
+    let owners = object.owner_references().iter();
+    let mut controllers = owners.filter(|owner| owner.controller == Some(true));
+    controllers.next().map(|owner| owner.uid.clone())
+}
+
+/// The SalesImport that a Job or Pod is made for.
+pub(crate) fn import_of<K: Resource>(object: &K) -> Option<ObjectRef<Watched>> {
+    let name = object.annotations().get(SALES_IMPORT)?;
+    Some(ObjectRef::new(name).within(&object.namespace()?))
+}

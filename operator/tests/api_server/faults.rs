@@ -1,0 +1,201 @@
+//! Every call that the operator makes to the API server fails once in every way, in lives that
+//! meet all of them. Whatever happens, the import comes to the same end, with as many Jobs as it
+//! has attempts, each made once. And what the chart grants is what these lives need.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use futures::{StreamExt as _, stream};
+use k8s_openapi::{api::batch::v1::Job, jiff::SignedDuration};
+use kube::{ResourceExt as _, api::ListParams};
+use ledger::Outcome;
+use operator::crd::{SalesImport, SalesImportStatus};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    calls::{Calls, Fault},
+    support::{Shop, outcome, rules},
+};
+
+/// Runs side by side, each with an operator and a namespace of its own.
+const AT_ONCE: usize = 40;
+/// Longest life, with a fault in it and on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+const FAULTS: [Fault; 6] = [
+    Fault::EndsBefore,
+    Fault::EndsAfter,
+    Fault::AnswerLost,
+    Fault::Answers(409, "Conflict"),
+    Fault::Answers(429, "TooManyRequests"),
+    Fault::Answers(500, "InternalError"),
+];
+
+/// A life of an import: what each of its Jobs comes to, and how it ends.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    name: &'static str,
+    retries: u32,
+    /// What becomes of each Job, by the end of its name.
+    jobs: &'static [(&'static str, End)],
+    reason: &'static str,
+}
+
+/// What becomes of a Job's Pod.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// The importer says its outcome: result and reason.
+    Says(&'static str, &'static str),
+    /// Killed, without a word.
+    Dies,
+}
+
+const LIVES: [Life; 3] = [
+    Life {
+        name: "published",
+        retries: 5,
+        jobs: &[("-1-1", End::Says("Published", "Published"))],
+        reason: "Published",
+    },
+    Life {
+        name: "retried",
+        retries: 5,
+        jobs: &[
+            ("-1-1", End::Says("Fault", "DatabaseUnavailable")),
+            ("-1-2", End::Says("Refused", "InvalidHeader")),
+        ],
+        reason: "InvalidHeader",
+    },
+    Life {
+        name: "settled",
+        retries: 0,
+        jobs: &[("-1-1", End::Dies), ("-1-settle-1", End::Says("Abandoned", "Abandoned"))],
+        reason: "RetriesExhausted",
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_call_fails_the_import_ends_the_same_with_a_job_an_attempt() {
+    let (mut kinds, mut rights) = (BTreeSet::new(), BTreeSet::new());
+    let mut runs = Vec::new();
+    for life in LIVES {
+        let calls = Box::pin(live(life, None)).await;
+        println!("{}: {:?}", life.name, calls.counts());
+        kinds.extend(calls.counts().into_keys());
+        rights.extend(calls.rights());
+        for call in calls.names() {
+            runs.extend(FAULTS.map(|fault| (life, call.clone(), fault)));
+        }
+    }
+    // An event that is told again is patched, which none of these lives does.
+    rights.insert("patch events".into());
+    assert_eq!(rights, granted(), "the chart grants what is used, and nothing else");
+    // A call of a new kind is to be met by one of the lives.
+    let watched = |right: &String| right.starts_with("watch ") || right.starts_with("list ");
+    let unmet = rights.iter().filter(|right| !kinds.contains(*right) && !watched(right));
+    assert_eq!(unmet.collect::<Vec<_>>(), ["patch events"]);
+    println!("{} runs with a fault", runs.len());
+    let runs = runs.into_iter().map(|(life, call, fault)| live(life, Some((call, fault))));
+    stream::iter(runs).buffer_unordered(AT_ONCE).for_each(|_| async {}).await;
+}
+
+/// Each verb and resource that the chart grants to the operator.
+fn granted() -> BTreeSet<String> {
+    let words = |rule: &Value, field: &str| -> Vec<String> {
+        serde_json::from_value(rule[field].clone()).unwrap()
+    };
+    let mut rights = BTreeSet::new();
+    for rule in rules().as_array().unwrap() {
+        for verb in words(rule, "verbs") {
+            let resources = words(rule, "resources").into_iter();
+            rights.extend(resources.map(|resource| format!("{verb} {resource}")));
+        }
+    }
+    rights
+}
+
+/// One life, with at most one fault in it.
+async fn live(life: Life, fault: Option<(String, Fault)>) -> Calls {
+    let told = format!("{} with {fault:?}", life.name);
+    let calls = fault.map_or_else(Calls::default, |(call, fault)| Calls::with(&call, fault));
+    let mut shop = Shop::open_without_operator().await;
+    shop.job_ttl = SignedDuration::ZERO;
+    let import = shop.import("march", json!({"retries": life.retries})).await;
+    shop.start_operator_with(&calls);
+    let mut made = BTreeMap::new();
+    let lived = timeout(PATIENCE, async {
+        let mut has_ended = false;
+        while !is_over(&shop).await {
+            if calls.ends.is_cancelled() && !has_ended {
+                has_ended = true;
+                shop.kill_operator().await;
+                shop.start_operator();
+            }
+            Box::pin(play(&shop, &import, life, &mut made)).await;
+            sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let in_time = Box::pin(lived).await.is_ok();
+    let status = shop.get("march").await.status.unwrap_or_default();
+    assert!(in_time, "{told}: it never ends: {status:#?}");
+    check(&told, life, &status, &made);
+    assert!(calls.has_struck(), "{told}: that call was never made");
+    shop.stop_operator().await;
+    calls
+}
+
+/// Whether the import has ended and its Jobs are cleared away.
+async fn is_over(shop: &Shop) -> bool {
+    let status = shop.get("march").await.status.unwrap_or_default();
+    status.finish_time.is_some() && shop.jobs().await.is_empty()
+}
+
+/// Plays the Job controller, the kubelet and the garbage collector for a moment, and notes the
+/// uids of each Job.
+async fn play(
+    shop: &Shop,
+    import: &SalesImport,
+    life: Life,
+    made: &mut BTreeMap<String, BTreeSet<String>>,
+) {
+    for job in shop.api::<Job>().list(&ListParams::default()).await.unwrap() {
+        let (name, uid) = (job.name_any(), job.uid().unwrap());
+        let is_new = made.entry(name.clone()).or_default().insert(uid);
+        if job.metadata.deletion_timestamp.is_some() {
+            shop.collect(&job).await;
+        } else if is_new {
+            let (_, end) = life.jobs.iter().find(|(suffix, _)| name.ends_with(suffix)).unwrap();
+            end_as(shop, import, &job, *end).await;
+        }
+    }
+}
+
+async fn end_as(shop: &Shop, import: &SalesImport, job: &Job, end: End) {
+    match end {
+        End::Says(result, reason) => {
+            let outcome = outcome(import, 1, result, reason);
+            let parsed: Outcome = serde_json::from_value(outcome.clone()).unwrap();
+            shop.end(job, &outcome, i32::from(parsed.exit_code())).await;
+        }
+        End::Dies => {
+            let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+            shop.container(job, killed).await;
+        }
+    }
+}
+
+fn check(
+    told: &str,
+    life: Life,
+    status: &SalesImportStatus,
+    made: &BTreeMap<String, BTreeSet<String>>,
+) {
+    assert_eq!(status.conditions[0].reason, life.reason, "{told}: {status:#?}");
+    assert_eq!(made.len(), life.jobs.len(), "{told}: {made:#?}");
+    for (name, uids) in made {
+        assert_eq!(uids.len(), 1, "{told}: {name} was made more than once");
+    }
+}
