@@ -4,11 +4,15 @@
 use std::time::Duration;
 
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     core::{Collector, GenericGauge},
 };
 
+use crate::crd::SalesImportStatus;
+
 const CONTROLLER: &str = "salesimport";
+/// From a small file to a day.
+const DURATIONS: [f64; 10] = [1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
 /// How a run may end; there from the start, so that the first one is seen as an increase.
 const RESULTS: [&str; 5] = ["Published", "AlreadyLoaded", "Refused", "Abandoned", "Failed"];
 
@@ -20,6 +24,11 @@ pub struct Metrics {
     seconds: HistogramVec,
     active: IntGaugeVec,
     imports: IntCounterVec,
+    lines: IntCounterVec,
+    bytes: IntCounter,
+    duration: HistogramVec,
+    running: IntGauge,
+    queued: IntGauge,
 }
 
 /// How a reconciliation ended.
@@ -69,6 +78,28 @@ impl Metrics {
                 "Runs of SalesImports that ended, by result.",
                 &["result"],
             )?,
+            lines: counter(
+                "takings_import_lines_total",
+                "Lines of files whose import has ended, by what became of them.",
+                &["lines"],
+            )?,
+            bytes: IntCounter::new(
+                "takings_import_bytes_total",
+                "Bytes of files whose import has ended, unpacked.",
+            )?,
+            duration: HistogramVec::new(
+                HistogramOpts::new(
+                    "takings_import_duration_seconds",
+                    "How long runs take, from the first attempt to the end, by result.",
+                )
+                .buckets(DURATIONS.to_vec()),
+                &["result"],
+            )?,
+            running: IntGauge::new(
+                "takings_imports_running",
+                "Imports that have their turn: an attempt of theirs is under way.",
+            )?,
+            queued: IntGauge::new("takings_imports_queued", "Imports that wait for their turn.")?,
         };
         for result in RESULTS {
             metrics.imports.with_label_values(&[result]);
@@ -97,8 +128,31 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn ended(&self, result: &'static str) {
+    /// A run has ended, with that status.
+    pub(crate) fn ended(&self, result: &'static str, status: &SalesImportStatus) {
         self.imports.with_label_values(&[result]).inc();
+        if let (Some(began), Some(ended)) = (&status.start_time, &status.finish_time) {
+            let seconds = ended.0.duration_since(began.0).as_secs_f64();
+            self.duration.with_label_values(&[result]).observe(seconds);
+        }
+        let Some(outcome) = status.outcome.as_ref().filter(|told| told.result.is_final()) else {
+            return;
+        };
+        self.bytes.inc_by(outcome.bytes);
+        for (lines, count) in [
+            ("imported", outcome.lines_imported),
+            ("skipped", outcome.lines_skipped),
+            ("rejected", outcome.lines_rejected),
+        ] {
+            self.lines.with_label_values(&[lines]).inc_by(count);
+        }
+    }
+
+    /// How many imports run, and how many wait for their turn.
+    pub(crate) fn turns(&self, running: usize, queued: usize) {
+        for (gauge, count) in [(&self.running, running), (&self.queued, queued)] {
+            gauge.set(count.try_into().unwrap_or(i64::MAX));
+        }
     }
 
     fn collectors(&self) -> Vec<Box<dyn Collector>> {
@@ -108,6 +162,11 @@ impl Metrics {
             Box::new(self.seconds.clone()),
             Box::new(self.active.clone()),
             Box::new(self.imports.clone()),
+            Box::new(self.lines.clone()),
+            Box::new(self.bytes.clone()),
+            Box::new(self.duration.clone()),
+            Box::new(self.running.clone()),
+            Box::new(self.queued.clone()),
         ]
     }
 }

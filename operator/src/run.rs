@@ -41,7 +41,7 @@ pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> any
         is_ready.store(true, Ordering::Relaxed);
         let of = named(&namespaces);
         tracing::info!(namespaces = of, "reconciling SalesImports");
-        let turns = Turns::new(settings.limits());
+        let turns = Turns::new(settings.limits(), metrics.clone());
         join_all(namespaces.iter().map(|namespace| {
             let with = (settings.controller(), metrics.clone(), turns.clone());
             let stop = shutdown.clone().cancelled_owned();

@@ -6,13 +6,14 @@ use e2e::{Shop, Takings, sales, shop::reason, takings::NAMESPACE};
 use harness::progress;
 use serde_json::{Value, json};
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{PoisonError, RwLock},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-/// There is one operator to be set up for a crash.
-pub(crate) static OPERATOR: Mutex<()> = Mutex::new(());
+/// There is one operator to be set up for a crash, also of the importers that it starts meanwhile.
+/// Who needs it as it is holds it to read.
+pub(crate) static OPERATOR: RwLock<()> = RwLock::new(());
 pub(crate) const DEPLOYMENT: &str = "deployment/takings-operator";
 
 #[test]
@@ -21,7 +22,7 @@ fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {
     let sales = sales::generate(3, 3_000);
     shop.put("report", &sales.csv)?;
 
-    let _lock = OPERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let _lock = OPERATOR.write().unwrap_or_else(PoisonError::into_inner);
     let crashing =
         Crashing::set(shop.takings, "TAKINGS_IMPORTER_ENV=TAKINGS_FAILPOINT=after-publish")?;
     shop.import(
@@ -48,7 +49,7 @@ fn an_import_without_retries_is_settled_before_anyone_calls_it_failed() -> Resul
     let sales = sales::generate(5, 300);
     shop.put("report", &sales.csv)?;
 
-    let _lock = OPERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let _lock = OPERATOR.write().unwrap_or_else(PoisonError::into_inner);
     let _crashing =
         Crashing::set(shop.takings, "TAKINGS_IMPORTER_ENV=TAKINGS_FAILPOINT=after-publish")?;
     shop.import(
@@ -78,7 +79,7 @@ fn an_operator_killed_between_job_and_status_makes_no_second_job() -> Result<()>
     let sales = sales::generate(4, 300);
     shop.put("report", &sales.csv)?;
 
-    let _lock = OPERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let _lock = OPERATOR.write().unwrap_or_else(PoisonError::into_inner);
     let crashing = Crashing::set(shop.takings, "TAKINGS_FAILPOINT=after-job-created")?;
     shop.import(
         "january",

@@ -68,8 +68,8 @@ impl Hands {
             observed.now_says(written);
             failpoint::hit("after-status-written");
         }
-        if let Some(result) = ended {
-            self.metrics.ended(result);
+        if let (Some(result), Some(status)) = (ended, &observed.import.status) {
+            self.metrics.ended(result, status);
         }
         let acted = match action {
             Action::None => false,

@@ -90,6 +90,11 @@ impl Queue {
         (Turn::Later { ahead: before.sum(), running: self.running.len() }, granted)
     }
 
+    /// How many run, and how many wait.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.running.len(), self.waiting.values().map(BTreeSet::len).sum())
+    }
+
     /// What an import's newest status says: it runs, or it has no need of a turn. One that waits
     /// goes on waiting.
     pub(crate) fn note(&mut self, import: &SalesImport, waits: bool) -> Vec<Granted> {

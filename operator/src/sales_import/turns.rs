@@ -13,7 +13,7 @@ use super::{
     Watched,
     queue::{Granted, Limits, Queue, Turn},
 };
-use crate::crd::SalesImport;
+use crate::{crd::SalesImport, metrics::Metrics};
 
 /// The turns of all imports; clones share them.
 #[derive(Clone)]
@@ -21,14 +21,15 @@ pub struct Turns(Arc<Mutex<Shared>>);
 
 struct Shared {
     queue: Queue,
+    metrics: Metrics,
     controllers: Vec<UnboundedSender<Granted>>,
 }
 
 impl Turns {
     /// Nobody runs, nobody waits.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        let shared = Shared { queue: Queue::new(limits), controllers: Vec::new() };
+    pub fn new(limits: Limits, metrics: Metrics) -> Self {
+        let shared = Shared { queue: Queue::new(limits), metrics, controllers: Vec::new() };
         Self(Arc::new(Mutex::new(shared)))
     }
 
@@ -81,7 +82,10 @@ impl Turns {
 }
 
 impl Shared {
+    /// Wakes those who were granted a turn, after each change of the queue.
     fn wake(&mut self, granted: &[Granted]) {
+        let (running, queued) = self.queue.counts();
+        self.metrics.turns(running, queued);
         for one in granted {
             self.controllers.retain(|controller| controller.unbounded_send(one.clone()).is_ok());
         }

@@ -7,6 +7,7 @@ mod admission;
 mod calls;
 mod faults;
 mod life;
+mod queue;
 mod restart;
 mod support;
 mod unable;

@@ -90,7 +90,7 @@ impl Shop {
         let calls = calls.clone();
         let operator = tokio::spawn(async move {
             let client = client_of(Some(USER.to_owned()), &calls).await;
-            let turns = Turns::new(limits);
+            let turns = Turns::new(limits, metrics.clone());
             let with = (settings, metrics, turns);
             sales_import::run(client, Some(&namespace), with, stopped).await;
         });
@@ -179,6 +179,15 @@ impl Shop {
             |status: &SalesImportStatus| status.settle.clone()?.job.filter(|job| job.uid.is_some());
         let status = self.until(name, |status| job(status).is_some()).await;
         self.api::<Job>().get(&job(&status).unwrap().name).await.unwrap()
+    }
+
+    /// What a gauge shows.
+    pub(crate) fn metric(&self, name: &str) -> i64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name).unwrap();
+        #[expect(clippy::cast_possible_truncation, reason = "a count")]
+        let value = family.get_metric()[0].get_gauge().get_value() as i64;
+        value
     }
 
     pub(crate) async fn jobs(&self) -> Vec<String> {

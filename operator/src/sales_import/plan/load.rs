@@ -106,7 +106,7 @@ impl Planner<'_> {
     /// Waits for its turn; who is far behind looks seldom how far that is.
     fn queued(&mut self, ahead: usize, running: usize) -> Step {
         let message = format!(
-            "It waits for its turn: {running} imports are running, as many as the operator lets, \
+            "It waits for its turn: as many imports are running as the operator lets ({running}), \
              and {ahead} come before it."
         );
         self.in_progress(conditions::QUEUED, &message);
