@@ -5,16 +5,16 @@
 //!   `name` as its words: pure, without client and clock;
 //! - `apply` does what was decided.
 
-mod announcement;
+pub(crate) mod announcement;
 mod apply;
 mod arguments;
 mod attempt;
 mod job;
-mod name;
+pub(crate) mod name;
 mod observe;
 mod plan;
 mod start;
-mod status;
+pub(crate) mod status;
 
 use std::{sync::Arc, time::Duration};
 
@@ -43,9 +43,12 @@ use crate::{
     crd::SalesImport,
     metrics::{Metrics, Reconciled},
 };
-use apply::{ApplyError, FIELD_MANAGER, Hands};
+use apply::{ApplyError, Hands};
+pub(crate) use apply::{FIELD_MANAGER, is_refusal};
 use observe::observe;
 
+/// This controller, as its metrics name it.
+const CONTROLLER: &str = "salesimport";
 /// SalesImports that are looked at at the same time.
 const CONCURRENCY: u16 = 32;
 
@@ -95,14 +98,14 @@ pub async fn run(
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
-    let _active = context.hands.metrics.begin();
+    let _active = context.hands.metrics.begin(CONTROLLER);
     let result = Box::pin(context.reconcile(&watched)).await;
     let reconciled = match &result {
         Ok(action) if *action == Action::await_change() => Reconciled::Success,
         Ok(_) => Reconciled::RequeueAfter,
         Err(_) => Reconciled::Error,
     };
-    context.hands.metrics.reconciled(reconciled, began.elapsed());
+    context.hands.metrics.reconciled(CONTROLLER, reconciled, began.elapsed());
     result
 }
 
@@ -155,7 +158,7 @@ fn importer_of(pod: PartialObjectMeta<Pod>) -> Option<ObjectRef<Watched>> {
     Some(ObjectRef::new(name).within(&pod.namespace()?))
 }
 
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+pub(crate) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
     K: Resource<Scope = NamespaceResourceScope>,
     K::DynamicType: Default,

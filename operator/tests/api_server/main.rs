@@ -6,5 +6,6 @@
 mod admission;
 mod life;
 mod restart;
+mod schedule;
 mod support;
 mod unable;

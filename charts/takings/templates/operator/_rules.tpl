@@ -2,9 +2,12 @@
 {{- define "takings.operatorRules" -}}
 - apiGroups: [takings.dev]
   resources: [salesimports]
+  verbs: [get, list, watch, create]
+- apiGroups: [takings.dev]
+  resources: [salesimportschedules]
   verbs: [get, list, watch]
 - apiGroups: [takings.dev]
-  resources: [salesimports/status]
+  resources: [salesimports/status, salesimportschedules/status]
   verbs: [update]
 - apiGroups: [batch]
   resources: [jobs]
