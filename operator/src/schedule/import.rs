@@ -49,3 +49,21 @@ pub(super) fn import(
 pub(super) fn is_made_by(import: &SalesImport, schedule: &SalesImportSchedule) -> bool {
     import.annotations().get(SCHEDULE) == Some(&schedule.name_any())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_named_after_schedule_and_minute_and_long_names_stay_apart() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        assert_eq!(name("daily", at(1_748_831_400)), "daily-29147190");
+        assert_eq!(name("daily", at(1_748_831_459)), "daily-29147190");
+        assert_ne!(name("daily", at(1_748_831_460)), "daily-29147190");
+        let long = format!("{}-.{}", "a".repeat(40), "b".repeat(200));
+        let cut = name(&long, at(1_748_831_400));
+        assert!(cut.len() <= MAX_LABEL && cut.ends_with("-29147190"), "{cut}");
+        assert!(!cut.contains("--") && !cut.contains(".-"), "{cut}");
+        assert_ne!(cut, name(&format!("{long}c"), at(1_748_831_400)));
+    }
+}
