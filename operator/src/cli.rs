@@ -26,9 +26,9 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Reconcile SalesImports until a signal comes.
+    /// Reconcile SalesImports and their schedules until a signal comes.
     Run,
-    /// Print the CustomResourceDefinition as YAML. Needs no cluster.
+    /// Print the CustomResourceDefinitions as YAML. Needs no cluster.
     Crd,
 }
 

@@ -1,13 +1,16 @@
-//! The operator: turns a SalesImport into an importer Job and its outcome into a status.
+//! The operator: turns a SalesImport into an importer Job and its outcome into a status, and makes
+//! SalesImports at the ticks of a SalesImportSchedule.
 //!
-//! In comes what the API server holds of SalesImports, Jobs, Pods and events; out go Jobs,
-//! statuses and events. It holds no database credentials, and never reads a Secret or a
+//! In comes what the API server holds of both, of Jobs, Pods and events; out go SalesImports,
+//! Jobs, statuses and events. It holds no database credentials, and never reads a Secret or a
 //! ConfigMap. What it may do, and nothing else:
 //!
 //! | resource | verbs |
 //! | --- | --- |
-//! | `salesimports.takings.dev` | get, list, watch |
+//! | `salesimports.takings.dev` | get, list, watch, create |
 //! | `salesimports.takings.dev/status` | patch |
+//! | `salesimportschedules.takings.dev` | get, list, watch |
+//! | `salesimportschedules.takings.dev/status` | update |
 //! | `jobs.batch` | get, list, watch, create, delete |
 //! | `pods` | list, watch |
 //! | `events` | list, watch |
@@ -18,7 +21,10 @@
 //!   once its uid was recorded;
 //! - no run is called failed before the ledger has said how it ended, unless no importer of it
 //!   can have started;
-//! - every decision is made in `sales_import::plan`, which knows no client and no clock.
+//! - a tick's SalesImport is made once, under a name that follows from the tick, and never changed
+//!   or deleted;
+//! - every decision is made in `sales_import::plan` and `schedule::plan`, which know no client and
+//!   no clock.
 
 pub mod cli;
 pub mod crd;
@@ -27,3 +33,4 @@ mod index;
 pub mod metrics;
 pub mod run;
 pub mod sales_import;
+pub mod schedule;

@@ -10,7 +10,6 @@ use prometheus::{
 
 use crate::crd::SalesImportStatus;
 
-const CONTROLLER: &str = "salesimport";
 /// From a small file to a day.
 const DURATIONS: [f64; 10] = [1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
 /// How a run may end; there from the start, so that the first one is seen as an increase.
@@ -109,22 +108,22 @@ impl Metrics {
     }
 
     /// One more reconciliation under way, until what is returned is dropped.
-    pub(crate) fn begin(&self) -> impl Drop + use<> {
-        let active = self.active.with_label_values(&[CONTROLLER]);
+    pub(crate) fn begin(&self, controller: &str) -> impl Drop + use<> {
+        let active = self.active.with_label_values(&[controller]);
         active.inc();
         Active(active)
     }
 
-    pub(crate) fn reconciled(&self, reconciled: Reconciled, took: Duration) {
+    pub(crate) fn reconciled(&self, controller: &str, reconciled: Reconciled, took: Duration) {
         let result = match reconciled {
             Reconciled::Success => "success",
             Reconciled::RequeueAfter => "requeue_after",
             Reconciled::Error => "error",
         };
-        self.reconciles.with_label_values(&[CONTROLLER, result]).inc();
-        self.seconds.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
+        self.reconciles.with_label_values(&[controller, result]).inc();
+        self.seconds.with_label_values(&[controller]).observe(took.as_secs_f64());
         if matches!(reconciled, Reconciled::Error) {
-            self.errors.with_label_values(&[CONTROLLER]).inc();
+            self.errors.with_label_values(&[controller]).inc();
         }
     }
 

@@ -1,6 +1,7 @@
 //! Wiring: client, admin port, controllers, shutdown.
 
 use std::{
+    fmt::Debug,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,15 +10,17 @@ use std::{
 };
 
 use anyhow::Context as _;
-use futures::future::join_all;
-use kube::{Api, Client, api::ListParams};
+use futures::future::{join, join_all};
+use kube::{Client, Resource, api::ListParams, core::NamespaceResourceScope};
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::OperatorSettings,
-    crd::SalesImport,
+    crd::{SalesImport, SalesImportSchedule},
     metrics::Metrics,
     sales_import::{self, Turns},
+    schedule,
 };
 
 /// Runs the operator until the shutdown.
@@ -37,7 +40,9 @@ pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> any
     );
     let controllers = async {
         let namespaces = settings.namespaces();
-        wait_for_crd(&client, namespaces.first().cloned().flatten(), &shutdown).await;
+        let namespace = namespaces.first().cloned().flatten();
+        wait_for_crd::<SalesImport>(&client, namespace.as_deref(), &shutdown).await;
+        wait_for_crd::<SalesImportSchedule>(&client, namespace.as_deref(), &shutdown).await;
         is_ready.store(true, Ordering::Relaxed);
         let of = named(&namespaces);
         tracing::info!(namespaces = of, "reconciling SalesImports");
@@ -45,7 +50,10 @@ pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> any
         join_all(namespaces.iter().map(|namespace| {
             let with = (settings.controller(), metrics.clone(), turns.clone());
             let stop = shutdown.clone().cancelled_owned();
-            sales_import::run(client.clone(), namespace.as_deref(), with, stop)
+            let imports = sales_import::run(client.clone(), namespace.as_deref(), with, stop);
+            let stop = shutdown.clone().cancelled_owned();
+            let with = metrics.clone();
+            join(imports, schedule::run(client.clone(), namespace.as_deref(), with, stop))
         }))
         .await;
         // Whatever ended the controllers, the program is of no use without them.
@@ -68,12 +76,15 @@ fn readiness(is_ready: Arc<AtomicBool>) -> impl telemetry::admin::Readiness {
     }
 }
 
-/// Waits until the API server serves SalesImports, and says what to do where it does not.
-async fn wait_for_crd(client: &Client, namespace: Option<String>, shutdown: &CancellationToken) {
-    let api: Api<SalesImport> = match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), &namespace),
-        None => Api::all(client.clone()),
-    };
+/// Waits until the API server serves a kind, and says what to do where it does not.
+async fn wait_for_crd<K>(client: &Client, namespace: Option<&str>, shutdown: &CancellationToken)
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned,
+{
+    let api = sales_import::api::<K>(client, namespace);
     while let Err(error) = api.list_metadata(&ListParams::default().limit(1)).await {
         let hint = match &error {
             kube::Error::Api(status) if status.is_not_found() => {
@@ -82,7 +93,7 @@ async fn wait_for_crd(client: &Client, namespace: Option<String>, shutdown: &Can
             kube::Error::Api(status) if status.is_forbidden() => "grant the operator its role",
             _ => "the API server is tried again",
         };
-        tracing::warn!(%error, hint, "SalesImports can't be listed");
+        tracing::warn!(%error, hint, "{} can't be listed", K::plural(&()));
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(Duration::from_secs(5)) => {}

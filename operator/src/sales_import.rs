@@ -6,19 +6,19 @@
 //!   `name` as its words: pure, without client and clock;
 //! - `apply` does what was decided.
 
-mod announcement;
+pub(crate) mod announcement;
 mod apply;
 mod arguments;
 mod attempt;
 mod job;
-mod name;
+pub(crate) mod name;
 mod newest;
 mod observe;
 mod plan;
 mod queue;
 mod reached;
 mod start;
-mod status;
+pub(crate) mod status;
 mod turns;
 mod watched;
 
@@ -47,12 +47,15 @@ use crate::{
     crd::SalesImport,
     metrics::{Metrics, Reconciled},
 };
-use apply::{ApplyError, FIELD_MANAGER, Hands};
+use apply::{ApplyError, Hands};
+pub(crate) use apply::{FIELD_MANAGER, is_refusal};
 use observe::Eyes;
 use queue::Turn;
 use reached::Asker;
 use watched::Caches;
 
+/// This controller, as its metrics name it.
+const CONTROLLER: &str = "salesimport";
 /// SalesImports that are looked at at the same time.
 const CONCURRENCY: u16 = 32;
 /// More steps than any reconcile has: an attempt's number, its Job, the Job's uid.
@@ -129,7 +132,7 @@ pub async fn run(
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
-    let _active = context.hands.metrics.begin();
+    let _active = context.hands.metrics.begin(CONTROLLER);
     let result = timeout(LIMIT, Box::pin(context.reconcile(&watched)));
     let result = result.await.unwrap_or(Err(Error::TooLong));
     let reconciled = match &result {
@@ -137,7 +140,7 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
         Ok(_) => Reconciled::RequeueAfter,
         Err(_) => Reconciled::Error,
     };
-    context.hands.metrics.reconciled(reconciled, began.elapsed());
+    context.hands.metrics.reconciled(CONTROLLER, reconciled, began.elapsed());
     result
 }
 
@@ -190,7 +193,7 @@ fn error_policy(watched: Arc<Watched>, error: &Error, _context: Arc<Context>) ->
     }
 }
 
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+pub(crate) fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
     K: Resource<Scope = NamespaceResourceScope>,
     K::DynamicType: Default,

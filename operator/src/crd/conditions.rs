@@ -1,6 +1,6 @@
-//! The types and reasons of a SalesImport's conditions.
+//! The types and reasons of conditions: a SalesImport's, and at the end a SalesImportSchedule's.
 //!
-//! All four conditions are always there and carry the same reason and sentence; which of them
+//! All four conditions of a SalesImport are always there and carry the same reason and sentence; which of them
 //! are true follows from the [`Phase`]. A run that the importer ended carries the outcome's own
 //! reason instead (`Published`, `TooManyRejected`, …: [`ledger::outcome::Reason`]).
 
@@ -62,3 +62,16 @@ pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
 pub const SPEC_CHANGED: &str = "SpecChanged";
 /// `takings.dev/run-again` was set anew: the run gives way to the next one.
 pub const RUN_AGAIN: &str = "RunAgain";
+
+/// A schedule is followed, and waits for its next tick.
+pub const SCHEDULED: &str = "Scheduled";
+/// A tick waits for a SalesImport that is not finished.
+pub const HELD_BACK: &str = "HeldBack";
+/// `spec.schedule` is no cron schedule, or never comes.
+pub const INVALID_SCHEDULE: &str = "InvalidSchedule";
+/// `spec.timeZone` is not in the IANA database.
+pub const INVALID_TIME_ZONE: &str = "InvalidTimeZone";
+/// A placeholder in the template can't be filled in.
+pub const INVALID_PLACEHOLDER: &str = "InvalidPlaceholder";
+/// The API server refuses the SalesImport that the template makes.
+pub const IMPORT_REFUSED: &str = "ImportRefused";

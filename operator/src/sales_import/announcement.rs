@@ -11,7 +11,7 @@ use crate::crd::{
 use super::status;
 
 /// The API refuses a note of more than 1,024 bytes.
-const MAX_NOTE: usize = 1_000;
+pub(crate) const MAX_NOTE: usize = 1_000;
 
 /// One event about a SalesImport.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -211,6 +211,6 @@ impl Observed {
 }
 
 /// Whether asking again for the same can't help before somebody changes something.
-fn is_refusal(code: u16) -> bool {
+pub(crate) fn is_refusal(code: u16) -> bool {
     (400..500).contains(&code) && ![401, 408, 409, 429].contains(&code)
 }

@@ -9,7 +9,8 @@ use crate::crd::SalesImport;
 /// A Pod is named after its Job, with a dash and five characters, and cut at 63: a Job's name of
 /// at most this length stays whole in it.
 const MAX_JOB_NAME: usize = 57;
-const MAX_LABEL: usize = 63;
+/// A label's value may hold so many bytes.
+pub(crate) const MAX_LABEL: usize = 63;
 
 /// Which SalesImport it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,11 +51,7 @@ impl Identity {
 
     /// The name as a label's value: itself where it fits, else cut and with a hash.
     pub(crate) fn label(&self) -> String {
-        if self.name.len() <= MAX_LABEL {
-            return self.name.clone();
-        }
-        let hash = hash8(&self.name);
-        format!("{}-{hash}", cut(&self.name, MAX_LABEL - 1 - hash.len()))
+        fitted(&self.name, MAX_LABEL)
     }
 
     fn job(&self, attempt: &str) -> String {
@@ -62,6 +59,15 @@ impl Identity {
         let name = self.name.replace('.', "-");
         format!("{}{suffix}", cut(&name, MAX_JOB_NAME.saturating_sub(suffix.len())))
     }
+}
+
+/// A name of at most so many bytes: itself where it fits, else cut and with a hash.
+pub(crate) fn fitted(name: &str, bytes: usize) -> String {
+    if name.len() <= bytes {
+        return name.into();
+    }
+    let hash = hash8(name);
+    format!("{}-{hash}", cut(name, bytes.saturating_sub(1 + hash.len())))
 }
 
 /// At most so many bytes of an ASCII name, not ending in a dash or dot.

@@ -14,34 +14,46 @@ use crate::crd::{
 /// A condition's message may hold 32,768 bytes; what users read is shorter.
 const MAX_MESSAGE: usize = 1_500;
 
-/// Says what is being done, in all four conditions. A condition keeps its transition time unless
-/// its status changes.
+/// Says what is being done, in all four conditions.
 pub(crate) fn report(
     status: &mut SalesImportStatus,
     (phase, reason, message): (Phase, &str, &str),
     now: Timestamp,
 ) {
+    let types = [
+        (READY, phase == Phase::Succeeded),
+        (RECONCILING, phase == Phase::InProgress),
+        (STALLED, phase == Phase::Failed),
+        (FINISHED, phase != Phase::InProgress),
+    ];
+    let generation = status.observed_generation;
+    status.conditions =
+        conditions(&status.conditions, &types, (reason, message), (generation, now));
+}
+
+/// Conditions of these types, which are true or not. A condition keeps its transition time unless
+/// its status changes.
+pub(crate) fn conditions(
+    old: &[Condition],
+    types: &[(&str, bool)],
+    (reason, message): (&str, &str),
+    (generation, now): (Option<i64>, Timestamp),
+) -> Vec<Condition> {
     let message = &message[..message.floor_char_boundary(MAX_MESSAGE)];
-    let condition = |type_: &str, is_true: bool| {
-        let status_word = if is_true { "True" } else { "False" };
-        let old = status.conditions.iter().find(|old| old.type_ == type_);
-        let unchanged = old.filter(|old| old.status == status_word);
+    let condition = |(type_, is_true): &(&str, bool)| {
+        let status = if *is_true { "True" } else { "False" };
+        let unchanged = old.iter().find(|old| old.type_ == *type_ && old.status == status);
         Condition {
-            type_: type_.into(),
-            status: status_word.into(),
+            type_: (*type_).into(),
+            status: status.into(),
             reason: reason.into(),
             message: message.into(),
-            observed_generation: status.observed_generation,
+            observed_generation: generation,
             last_transition_time: unchanged
                 .map_or(Time(now), |old| old.last_transition_time.clone()),
         }
     };
-    status.conditions = vec![
-        condition(READY, phase == Phase::Succeeded),
-        condition(RECONCILING, phase == Phase::InProgress),
-        condition(STALLED, phase == Phase::Failed),
-        condition(FINISHED, phase != Phase::InProgress),
-    ];
+    types.iter().map(condition).collect()
 }
 
 /// Says the same of the newest generation.

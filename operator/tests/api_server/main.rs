@@ -9,5 +9,6 @@ mod faults;
 mod life;
 mod queue;
 mod restart;
+mod schedule;
 mod support;
 mod unable;

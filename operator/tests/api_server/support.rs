@@ -10,6 +10,7 @@ use k8s_openapi::{
         rbac::v1::{ClusterRole, RoleBinding},
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    apimachinery::pkg::apis::meta::v1::Condition,
     jiff::SignedDuration,
 };
 use kube::{
@@ -21,9 +22,10 @@ use kube::{
     runtime::{conditions, wait::await_condition},
 };
 use operator::{
-    crd::{SalesImport, SalesImportStatus},
+    crd::{SalesImport, SalesImportSchedule, SalesImportStatus},
     metrics::Metrics,
     sales_import::{self, ImporterSettings, Limits, Settings, Turns},
+    schedule,
 };
 use serde_json::{Value, json};
 use tokio::{sync::OnceCell, task::JoinHandle, time::timeout};
@@ -87,12 +89,16 @@ impl Shop {
         let stop = CancellationToken::new();
         let (namespace, limits) = (self.namespace.clone(), self.limits);
         let stopped = stop.clone().cancelled_owned();
+        let halted = stop.clone().cancelled_owned();
         let calls = calls.clone();
         let operator = tokio::spawn(async move {
             let client = client_of(Some(USER.to_owned()), &calls).await;
             let turns = Turns::new(limits, metrics.clone());
+            let schedules =
+                schedule::run(client.clone(), Some(&namespace), metrics.clone(), halted);
             let with = (settings, metrics, turns);
-            sales_import::run(client, Some(&namespace), with, stopped).await;
+            let imports = sales_import::run(client, Some(&namespace), with, stopped);
+            tokio::join!(imports, schedules);
         });
         self.operator = Some((stop, operator));
     }
@@ -257,7 +263,12 @@ pub(crate) fn pod_of(job: &Job) -> Pod {
 
 /// The conditions that are true.
 pub(crate) fn conditions_of(status: &SalesImportStatus) -> Vec<&str> {
-    let conditions = status.conditions.iter().filter(|condition| condition.status == "True");
+    true_of(&status.conditions)
+}
+
+/// Those of any conditions that are true.
+pub(crate) fn true_of(conditions: &[Condition]) -> Vec<&str> {
+    let conditions = conditions.iter().filter(|condition| condition.status == "True");
     conditions.map(|condition| condition.type_.as_str()).collect()
 }
 
@@ -308,7 +319,8 @@ async fn client_of(user: Option<String>, calls: &Calls) -> Client {
 }
 
 async fn install(client: Client) {
-    install_crd(client.clone()).await;
+    install_crd(client.clone(), SalesImport::crd()).await;
+    install_crd(client.clone(), SalesImportSchedule::crd()).await;
     let role: ClusterRole = from(json!({"apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole", "metadata": {"name": USER}, "rules": rules()}));
     let parameters = PatchParams::apply("operator-tests").force();
@@ -332,12 +344,12 @@ async fn bind_role(client: &Client, namespace: &str) {
     bindings.create(&PostParams::default(), &binding).await.unwrap();
 }
 
-async fn install_crd(client: Client) {
+async fn install_crd(client: Client, crd: CustomResourceDefinition) {
     let crds = Api::<CustomResourceDefinition>::all(client);
     let parameters = PatchParams::apply("operator-tests").force();
-    let name = "salesimports.takings.dev";
-    crds.patch(name, &parameters, &Patch::Apply(SalesImport::crd())).await.unwrap();
-    let established = await_condition(crds, name, conditions::is_crd_established());
+    let name = crd.name_any();
+    crds.patch(&name, &parameters, &Patch::Apply(crd)).await.unwrap();
+    let established = await_condition(crds, &name, conditions::is_crd_established());
     timeout(PATIENCE, established).await.unwrap().unwrap();
 }
 

@@ -1,0 +1,118 @@
+//! Does what was decided: a [`Plan`] in, changes in the cluster out. Async, decides nothing.
+//!
+//! The status first, guarded by the resourceVersion that the plan was made from; then the
+//! SalesImport; then the events, whose failure is logged and nothing else.
+
+use kube::{
+    Api, Client, Resource as _, ResourceExt as _,
+    api::PostParams,
+    runtime::events::{Event, EventType, Recorder},
+};
+
+use super::plan::Plan;
+use crate::{
+    crd::{SalesImport, SalesImportSchedule, SalesImportScheduleStatus},
+    failpoint,
+    sales_import::{
+        FIELD_MANAGER,
+        announcement::{Announcement, MAX_NOTE},
+        is_refusal,
+    },
+};
+
+/// Why a plan was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApplyError {
+    /// The schedule changed since it was observed.
+    #[error("The SalesImportSchedule changed meanwhile.")]
+    Outdated,
+    /// The API server answered that it will not make this SalesImport.
+    #[error("The SalesImport was refused: {0}")]
+    Refused(String),
+    /// The API server failed, or did not answer.
+    #[error("The API server failed: {0}")]
+    Api(#[from] kube::Error),
+}
+
+/// What carries out plans.
+pub(super) struct Hands {
+    /// The API server.
+    pub(super) client: Client,
+    /// Where events go.
+    pub(super) recorder: Recorder,
+}
+
+impl Hands {
+    /// Carries out a plan.
+    pub(super) async fn apply(
+        &self,
+        schedule: &SalesImportSchedule,
+        plan: Plan,
+    ) -> Result<(), ApplyError> {
+        if schedule.status.as_ref() != Some(&plan.status) {
+            self.write_status(schedule, plan.status).await?;
+            failpoint::hit("after-schedule-status-written");
+        }
+        if let Some(import) = &plan.create {
+            self.create(import).await?;
+        }
+        for announcement in plan.announcements {
+            self.announce(schedule, announcement).await;
+        }
+        Ok(())
+    }
+
+    async fn write_status(
+        &self,
+        schedule: &SalesImportSchedule,
+        status: SalesImportScheduleStatus,
+    ) -> Result<(), ApplyError> {
+        let namespace = schedule.namespace().unwrap_or_default();
+        let api: Api<SalesImportSchedule> = Api::namespaced(self.client.clone(), &namespace);
+        let mut next = schedule.clone();
+        next.metadata.managed_fields = None;
+        next.status = Some(status);
+        match api.replace_status(&schedule.name_any(), &parameters(), &next).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
+                Err(ApplyError::Outdated)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn create(&self, import: &SalesImport) -> Result<(), ApplyError> {
+        let namespace = import.namespace().unwrap_or_default();
+        let api: Api<SalesImport> = Api::namespaced(self.client.clone(), &namespace);
+        match api.create(&parameters(), import).await {
+            Ok(_) => Ok(()),
+            // Whose it is, the next observation tells.
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+            Err(kube::Error::Api(status)) if is_refusal(status.code) => {
+                Err(ApplyError::Refused(status.message.clone()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn announce(&self, schedule: &SalesImportSchedule, announcement: Announcement) {
+        let Announcement { reason, note, is_warning, .. } = announcement;
+        let (namespace, name) = (&schedule.metadata.namespace, &schedule.metadata.name);
+        let type_ = if is_warning {
+            tracing::warn!(namespace, name, reason, "{note}");
+            EventType::Warning
+        } else {
+            tracing::info!(namespace, name, reason, "{note}");
+            EventType::Normal
+        };
+        let note = Some(note[..note.floor_char_boundary(MAX_NOTE)].into());
+        let event = Event { type_, reason, note, action: "Schedule".into(), secondary: None };
+        if let Err(error) = self.recorder.publish(&event, &schedule.object_ref(&())).await {
+            tracing::warn!(%error, reason = event.reason, "an event can't be written");
+        }
+    }
+}
+
+fn parameters() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() }
+}
