@@ -12,17 +12,20 @@
 //! | `pods` | get, list, watch |
 //! | `events` | list |
 //! | `events.events.k8s.io` | create, patch |
+//! | `leases.coordination.k8s.io`, in its own namespace | create; of its own one get, update |
 //!
 //! What must stay true:
 //! - a Job is made only after its attempt's number stands in the status, once, and never again
 //!   once its uid was recorded;
 //! - no run is called failed before the ledger has said how it ended, unless no importer of it
 //!   can have started;
+//! - of several operators one reconciles, and none writes that may have been replaced;
 //! - every decision is made in `sales_import::plan`, which knows no client and no clock.
 
 pub mod cli;
 pub mod crd;
 mod failpoint;
+pub mod leader;
 pub mod metrics;
 pub mod run;
 pub mod sales_import;

@@ -1,5 +1,5 @@
-//! What the operator counts. Labels are bounded words; the controller's names are
-//! controller-runtime's, so that its dashboards fit.
+//! What the operator counts. Labels are bounded words; the names are controller-runtime's where
+//! it has one, so that its dashboards fit.
 
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub struct Metrics {
     seconds: HistogramVec,
     active: IntGaugeVec,
     imports: IntCounterVec,
+    leads: IntGaugeVec,
 }
 
 /// How a reconciliation ended.
@@ -69,6 +70,13 @@ impl Metrics {
                 "Runs of SalesImports that ended, by result.",
                 &["result"],
             )?,
+            leads: IntGaugeVec::new(
+                Opts::new(
+                    "leader_election_master_status",
+                    "Whether this process is the leader (1) or stands by (0), by Lease.",
+                ),
+                &["name"],
+            )?,
         };
         for result in RESULTS {
             metrics.imports.with_label_values(&[result]);
@@ -101,6 +109,11 @@ impl Metrics {
         self.imports.with_label_values(&[result]).inc();
     }
 
+    /// Whether this process holds that Lease.
+    pub(crate) fn leads(&self, lease: &str, leads: bool) {
+        self.leads.with_label_values(&[lease]).set(leads.into());
+    }
+
     fn collectors(&self) -> Vec<Box<dyn Collector>> {
         vec![
             Box::new(self.reconciles.clone()),
@@ -108,6 +121,7 @@ impl Metrics {
             Box::new(self.seconds.clone()),
             Box::new(self.active.clone()),
             Box::new(self.imports.clone()),
+            Box::new(self.leads.clone()),
         ]
     }
 }

@@ -41,6 +41,7 @@ pub use plan::Settings;
 
 use crate::{
     crd::SalesImport,
+    leader::Leadership,
     metrics::{Metrics, Reconciled},
 };
 use apply::{ApplyError, FIELD_MANAGER, Hands};
@@ -69,15 +70,16 @@ struct Context {
 }
 
 /// Reconciles the SalesImports of one namespace, or of all, until the shutdown; what is under way
-/// then is brought to its end.
+/// then is brought to its end. Nothing is written without the leadership.
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
-    (settings, metrics): (Settings, Metrics),
+    (settings, metrics, leadership): (Settings, Metrics, Leadership),
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let recorder = Recorder::new(client.clone(), Reporter::from(FIELD_MANAGER));
-    let context = Context { hands: Hands { client: client.clone(), recorder, metrics }, settings };
+    let hands = Hands { client: client.clone(), recorder, leadership, metrics };
+    let context = Context { hands, settings };
     let ours = watcher::Config::default().labels(job::SALES_IMPORT);
     Controller::new(api::<Watched>(&client, namespace), watcher::Config::default())
         .owns(api::<PartialObjectMeta<Job>>(&client, namespace), ours.clone())

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     crd::{SalesImport, SalesImportStatus, status::JobReference},
     failpoint,
+    leader::Leadership,
     metrics::Metrics,
 };
 
@@ -32,6 +33,9 @@ pub(crate) enum ApplyError {
     /// The API server answered that it will not make this Job.
     #[error("The Job was refused: {0}")]
     JobRefused(String),
+    /// Another operator may be the leader by now.
+    #[error("Nothing is written: this operator is not the leader any more.")]
+    NotLeader,
     /// The API server failed, or did not answer.
     #[error("The API server failed: {0}")]
     Api(#[from] kube::Error),
@@ -44,6 +48,8 @@ pub(crate) struct Hands {
     pub(crate) client: Client,
     /// Where events go.
     pub(crate) recorder: Recorder,
+    /// Whether anything may be written.
+    pub(crate) leadership: Leadership,
     /// What is counted.
     pub(crate) metrics: Metrics,
 }
@@ -65,9 +71,14 @@ impl Hands {
             Action::Delete(jobs) => self.delete(&observed.identity.namespace, &jobs).await?,
         }
         for announcement in &plan.announcements {
-            self.announce(import, announcement).await;
+            self.announce(import, announcement).await?;
         }
         Ok(())
+    }
+
+    /// The client to write with, to be asked for right before each write.
+    fn writer(&self) -> Result<Client, ApplyError> {
+        self.leadership.holds().then(|| self.client.clone()).ok_or(ApplyError::NotLeader)
     }
 
     async fn write_status(
@@ -77,7 +88,7 @@ impl Hands {
     ) -> Result<(), ApplyError> {
         let namespace = import.metadata.namespace.as_deref().unwrap_or_default();
         let name = import.metadata.name.as_deref().unwrap_or_default();
-        let api: Api<SalesImport> = Api::namespaced(self.client.clone(), namespace);
+        let api: Api<SalesImport> = Api::namespaced(self.writer()?, namespace);
         let mut next = import.clone();
         next.metadata.managed_fields = None;
         next.status = Some(status);
@@ -94,7 +105,7 @@ impl Hands {
 
     async fn create(&self, job: &Job) -> Result<(), ApplyError> {
         let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
-        let api: Api<Job> = Api::namespaced(self.client.clone(), namespace);
+        let api: Api<Job> = Api::namespaced(self.writer()?, namespace);
         let parameters =
             PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
         match api.create(&parameters, job).await {
@@ -112,8 +123,8 @@ impl Hands {
     }
 
     async fn delete(&self, namespace: &str, jobs: &[JobReference]) -> Result<(), ApplyError> {
-        let api: Api<Job> = Api::namespaced(self.client.clone(), namespace);
         for job in jobs {
+            let api: Api<Job> = Api::namespaced(self.writer()?, namespace);
             let precondition = Preconditions { uid: job.uid.clone(), resource_version: None };
             let parameters = DeleteParams::foreground().preconditions(precondition);
             match api.delete(&job.name, &parameters).await {
@@ -125,7 +136,12 @@ impl Hands {
         Ok(())
     }
 
-    async fn announce(&self, import: &SalesImport, announcement: &Announcement) {
+    async fn announce(
+        &self,
+        import: &SalesImport,
+        announcement: &Announcement,
+    ) -> Result<(), ApplyError> {
+        self.writer()?;
         let Announcement { reason, note, is_warning } = announcement;
         let (namespace, name) = (&import.metadata.namespace, &import.metadata.name);
         let type_ = if *is_warning {
@@ -145,10 +161,43 @@ impl Hands {
         if let Err(error) = self.recorder.publish(&event, &import.object_ref(&())).await {
             tracing::warn!(%error, reason, "an event can't be written");
         }
+        Ok(())
     }
 }
 
 /// Whether asking again for the same can't help before somebody changes something.
 fn is_refusal(code: u16) -> bool {
     (400..500).contains(&code) && ![401, 408, 409, 429].contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::{Config, core::ObjectMeta, runtime::events::Reporter};
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_sent_without_the_leadership() {
+        let nowhere = Client::try_from(Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+        let recorder = Recorder::new(nowhere.clone(), Reporter::from(FIELD_MANAGER));
+        let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
+        let leadership = Leadership::vacant();
+        let hands = Hands { client: nowhere, recorder, leadership, metrics };
+        let import: SalesImport = serde_json::from_value(json!({"metadata": {},
+            "spec": {"source": {"configMap": {"name": "sales", "key": "march.csv"}}}}))
+        .unwrap();
+        let job = Job { metadata: ObjectMeta::default(), ..Job::default() };
+        let told =
+            Announcement { reason: "Started".into(), note: String::new(), is_warning: false };
+        let gone = JobReference { name: "march-1-1".into(), uid: None };
+        for result in [
+            hands.write_status(&import, SalesImportStatus::default()).await,
+            hands.create(&job).await,
+            hands.delete("shop", &[gone]).await,
+            hands.announce(&import, &told).await,
+        ] {
+            assert!(matches!(result, Err(ApplyError::NotLeader)), "{result:?}");
+        }
+    }
 }

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's support may fail loudly")]
 
 mod admission;
+mod leader;
+mod leader_process;
 mod life;
 mod restart;
 mod support;

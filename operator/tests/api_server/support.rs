@@ -1,6 +1,6 @@
 //! A namespace of its own per test, the operator in it, and the parts that the tests play.
 
-use std::{fmt::Debug, future::Future, pin::pin, time::Duration};
+use std::{fmt::Debug, pin::pin, time::Duration};
 
 use harness::apiserver::ApiServer;
 use k8s_openapi::{
@@ -21,6 +21,7 @@ use kube::{
 };
 use operator::{
     crd::{SalesImport, SalesImportStatus},
+    leader::Leadership,
     metrics::Metrics,
     sales_import::{self, ImporterSettings, Settings},
 };
@@ -32,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The operator in these tests: a user who may do what the operator must, and no more.
-const USER: &str = "takings-operator-tests";
+pub(crate) const USER: &str = "takings-operator-tests";
 
 /// A namespace, and whether an operator works in it.
 pub(crate) struct Shop {
@@ -64,6 +65,11 @@ impl Shop {
     }
 
     pub(crate) fn start_operator(&mut self) {
+        self.start_operator_with(Leadership::unchallenged());
+    }
+
+    /// An operator that writes while that leadership holds.
+    pub(crate) fn start_operator_with(&mut self, leadership: Leadership) {
         let importer =
             ImporterSettings { image: "importer:1".into(), ..ImporterSettings::default() };
         let settings = Settings { importer, job_ttl: SignedDuration::from_hours(1) };
@@ -74,7 +80,8 @@ impl Shop {
         let stopped = stop.clone().cancelled_owned();
         let operator = tokio::spawn(async move {
             let client = client_of(Some(USER.to_owned())).await;
-            sales_import::run(client, Some(&namespace), (settings, metrics), stopped).await;
+            let with = (settings, metrics, leadership);
+            sales_import::run(client, Some(&namespace), with, stopped).await;
         });
         self.operator = Some((stop, operator));
     }
@@ -228,7 +235,7 @@ pub(crate) fn conditions_of(status: &SalesImportStatus) -> Vec<&str> {
 }
 
 /// Waits for something that no watch tells.
-pub(crate) async fn eventually<F: Future<Output = bool>>(mut what: impl FnMut() -> F) {
+pub(crate) async fn eventually(mut what: impl AsyncFnMut() -> bool) {
     let happened = async {
         while !what().await {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -260,7 +267,7 @@ async fn client() -> Client {
     client
 }
 
-async fn client_of(user: Option<String>) -> Client {
+pub(crate) async fn client_of(user: Option<String>) -> Client {
     let kubeconfig = tokio::task::spawn_blocking(|| ApiServer::shared().unwrap().kubeconfig());
     let kubeconfig = Kubeconfig::read_from(kubeconfig.await.unwrap()).unwrap();
     let options = KubeConfigOptions::default();
