@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use e2e::{examples, repository, schemas};
 use harness::{apiserver::ApiServer, cache, program, tools};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -101,7 +101,7 @@ fn selectors_do_not_change_with_the_version() -> Result<()> {
         rest.lines().take_while(|line| line.is_empty() || line.starts_with("    ")).collect()
     });
     let selectors: Vec<String> = selectors.collect();
-    assert_eq!(selectors.len(), 4);
+    assert_eq!(selectors.len(), 5);
     assert!(selectors.iter().all(|selector| !selector.contains("version")), "{selectors:?}");
     Ok(())
 }
@@ -123,12 +123,43 @@ fn maintenance_removes_what_was_kept_only_where_it_is_said_after_how_long() -> R
 }
 
 #[test]
+fn operators_share_one_lease_of_their_namespace_and_may_touch_no_other() -> Result<()> {
+    // Also where the operator's rights are in other namespaces.
+    for values in [vec![], vec!["--set", "operator.watchNamespaces={shop}"]] {
+        let documents = documents(&render(&values)?)?;
+        let granted: Vec<_> = documents.iter().filter(|one| lists_leases(one)).collect();
+        let [role] = granted[..] else { panic!("{granted:#?}") };
+        assert_eq!(
+            (&role["kind"], &role["metadata"]["namespace"]),
+            (&json!("Role"), &json!(NAMESPACE))
+        );
+        let lease = json!(["takings-operator"]);
+        assert_eq!(role["rules"][0]["verbs"], json!(["create"]));
+        assert_eq!(role["rules"][1]["verbs"], json!(["get", "update"]));
+        assert_eq!(role["rules"][1]["resourceNames"], lease);
+        let is_operator =
+            |one: &&Value| one["kind"] == "Deployment" && one["metadata"]["name"] == lease[0];
+        let operator = documents.iter().find(is_operator).context("no operator")?;
+        let env = operator["spec"]["template"]["spec"]["containers"][0]["env"].as_array();
+        let named = |one: &&Value| one["name"] == "TAKINGS_LEASE_NAME";
+        assert_eq!(env.into_iter().flatten().find(named).context("no name")?["value"], lease[0]);
+    }
+    Ok(())
+}
+
+fn lists_leases(document: &Value) -> bool {
+    let rules = document["rules"].as_array().into_iter().flatten();
+    rules.filter_map(|rule| rule["resources"].as_array()).flatten().any(|one| one == "leases")
+}
+
+#[test]
 fn values_that_can_not_be_meant_are_refused() {
     for (value, told) in [
         ("api.service.type=LoadBalancer", "api/service/type"),
         ("api.blueGreen.active=green", "api/blueGreen/active"),
         ("api.lifecycle.shutdownTimeoutSeconds=40", "terminationGracePeriodSeconds is 50"),
         ("api.blueGreen.slots.blue.replicas=0", "replicas"),
+        ("operator.replicas=0", "operator/replicas"),
         ("importer.image.digest=latest", "importer/image/digest"),
         ("database.maintenance.keepRevertedForDays=-1", "keepRevertedForDays"),
         ("databse.existingSecret=x", "databse"),
@@ -169,6 +200,10 @@ fn helm(arguments: &[&str]) -> Result<String> {
 fn render(arguments: &[&str]) -> Result<String> {
     let chart = chart();
     helm(&[&["template", "takings", &chart, "-n", NAMESPACE], arguments].concat())
+}
+
+fn documents(manifest: &str) -> Result<Vec<Value>> {
+    manifest.split("\n---\n").map(|one| Ok(serde_yaml::from_str(one)?)).collect()
 }
 
 /// The rendered manifests of each set of values, as files.

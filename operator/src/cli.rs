@@ -6,7 +6,10 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use k8s_openapi::jiff::SignedDuration;
 use telemetry::{AdminSettings, LogSettings};
 
-use crate::sales_import::{ImporterSettings, Limits, Settings};
+use crate::{
+    leader::LeaderArguments,
+    sales_import::{ImporterSettings, Limits, Settings},
+};
 
 /// Turns SalesImports into importer Jobs and their outcomes into statuses.
 #[derive(Debug, Parser)]
@@ -62,6 +65,9 @@ pub struct OperatorSettings {
     /// What every importer is told.
     #[command(flatten)]
     pub importer: ImporterArguments,
+    /// How the operator that reconciles is elected.
+    #[command(flatten)]
+    pub leader: LeaderArguments,
     /// The admin port.
     #[command(flatten)]
     pub admin: AdminSettings,

@@ -15,12 +15,14 @@
 //! | `pods` | list, watch |
 //! | `events` | list, watch |
 //! | `events.events.k8s.io` | create, patch |
+//! | `leases.coordination.k8s.io`, in its own namespace | create; of its own one get, update |
 //!
 //! What must stay true:
 //! - a Job is made only after its attempt's number stands in the status, once, and never again
 //!   once its uid was recorded;
 //! - no run is called failed before the ledger has said how it ended, unless no importer of it
 //!   can have started;
+//! - of several operators one reconciles, and none writes that may have been replaced;
 //! - a tick's SalesImport is made once, under a name that follows from the tick, and never changed
 //!   or deleted;
 //! - every decision is made in `sales_import::plan` and `schedule::plan`, which know no client and
@@ -30,6 +32,7 @@ pub mod cli;
 pub mod crd;
 mod failpoint;
 mod index;
+pub mod leader;
 pub mod metrics;
 pub mod run;
 pub mod sales_import;

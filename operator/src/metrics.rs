@@ -1,5 +1,5 @@
-//! What the operator counts. Labels are bounded words; the controller's names are
-//! controller-runtime's, so that its dashboards fit.
+//! What the operator counts. Labels are bounded words; the names are controller-runtime's where
+//! it has one, so that its dashboards fit.
 
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub struct Metrics {
     duration: HistogramVec,
     running: IntGauge,
     queued: IntGauge,
+    leads: IntGaugeVec,
 }
 
 /// How a reconciliation ended.
@@ -99,6 +100,13 @@ impl Metrics {
                 "Imports that have their turn: an attempt of theirs is under way.",
             )?,
             queued: IntGauge::new("takings_imports_queued", "Imports that wait for their turn.")?,
+            leads: IntGaugeVec::new(
+                Opts::new(
+                    "leader_election_master_status",
+                    "Whether this process is the leader (1) or stands by (0), by Lease.",
+                ),
+                &["name"],
+            )?,
         };
         for result in RESULTS {
             metrics.imports.with_label_values(&[result]);
@@ -154,6 +162,11 @@ impl Metrics {
         }
     }
 
+    /// Whether this process holds that Lease.
+    pub(crate) fn leads(&self, lease: &str, leads: bool) {
+        self.leads.with_label_values(&[lease]).set(leads.into());
+    }
+
     fn collectors(&self) -> Vec<Box<dyn Collector>> {
         vec![
             Box::new(self.reconciles.clone()),
@@ -166,6 +179,7 @@ impl Metrics {
             Box::new(self.duration.clone()),
             Box::new(self.running.clone()),
             Box::new(self.queued.clone()),
+            Box::new(self.leads.clone()),
         ]
     }
 }

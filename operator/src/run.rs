@@ -1,4 +1,4 @@
-//! Wiring: client, admin port, controllers, shutdown.
+//! Wiring: client, admin port, election, controllers, shutdown.
 
 use std::{
     fmt::Debug,
@@ -18,16 +18,18 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::OperatorSettings,
     crd::{SalesImport, SalesImportSchedule},
+    leader::{Elector, Leadership, LeaseSettings, Lost},
     metrics::Metrics,
-    sales_import::{self, Turns},
+    sales_import::{self, Shared, Turns},
     schedule,
 };
 
 /// Runs the operator until the shutdown.
 ///
 /// # Errors
-/// Where there is no cluster to be found, or no admin port to be had.
+/// Where there is no cluster to be found, no admin port to be had, or the leadership was lost.
 pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let election = settings.leader.settings()?;
     let client = Client::try_default().await.context("No Kubernetes cluster is to be found.")?;
     let registry = telemetry::metrics::registry(env!("CARGO_PKG_VERSION"))?;
     let metrics = Metrics::register(&registry)?;
@@ -38,30 +40,67 @@ pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> any
         readiness(is_ready.clone()),
         shutdown.clone(),
     );
+    let operator = Operator { client, settings: settings.clone(), metrics, shutdown };
     let controllers = async {
-        let namespaces = settings.namespaces();
-        let namespace = namespaces.first().cloned().flatten();
-        wait_for_crd::<SalesImport>(&client, namespace.as_deref(), &shutdown).await;
-        wait_for_crd::<SalesImportSchedule>(&client, namespace.as_deref(), &shutdown).await;
+        let namespace = operator.settings.namespaces().first().cloned().flatten();
+        let (client, stop) = (&operator.client, &operator.shutdown);
+        wait_for_crd::<SalesImport>(client, namespace.as_deref(), stop).await;
+        wait_for_crd::<SalesImportSchedule>(client, namespace.as_deref(), stop).await;
+        // Also who stands by is ready: a rollout must not wait for it to become the leader.
         is_ready.store(true, Ordering::Relaxed);
-        let of = named(&namespaces);
-        tracing::info!(namespaces = of, "reconciling SalesImports");
-        let turns = Turns::new(settings.limits(), metrics.clone());
-        join_all(namespaces.iter().map(|namespace| {
-            let with = (settings.controller(), metrics.clone(), turns.clone());
-            let stop = shutdown.clone().cancelled_owned();
-            let imports = sales_import::run(client.clone(), namespace.as_deref(), with, stop);
-            let stop = shutdown.clone().cancelled_owned();
-            let with = metrics.clone();
-            join(imports, schedule::run(client.clone(), namespace.as_deref(), with, stop))
-        }))
-        .await;
+        match election {
+            Some(lease) => operator.lead(lease).await?,
+            None => operator.reconcile(Leadership::unchallenged()).await,
+        }
         // Whatever ended the controllers, the program is of no use without them.
-        shutdown.cancel();
+        operator.shutdown.cancel();
         anyhow::Ok(())
     };
     let admin = async { admin.await.context("The admin port can't be served.") };
     tokio::try_join!(admin, controllers).map(|_| ())
+}
+
+struct Operator {
+    client: Client,
+    settings: OperatorSettings,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+}
+
+impl Operator {
+    /// Reconciles once it is the leader, until the shutdown.
+    async fn lead(&self, lease: LeaseSettings) -> Result<(), Lost> {
+        let name = lease.name.clone();
+        self.metrics.leads(&name, false);
+        let elector = Elector::new(self.client.clone(), lease);
+        let leadership = elector.leadership();
+        let work = async {
+            self.metrics.leads(&name, true);
+            self.reconcile(leadership).await;
+            self.metrics.leads(&name, false);
+        };
+        elector.lead(&self.shutdown, work).await
+    }
+
+    async fn reconcile(&self, leadership: Leadership) {
+        let namespaces = self.settings.namespaces();
+        tracing::info!(namespaces = named(&namespaces), "reconciling SalesImports");
+        let metrics = self.metrics.clone();
+        let shared = Shared {
+            settings: self.settings.controller(),
+            turns: Turns::new(self.settings.limits(), metrics.clone()),
+            metrics: metrics.clone(),
+            leadership: leadership.clone(),
+        };
+        let stop = || self.shutdown.clone().cancelled_owned();
+        join_all(namespaces.iter().map(Option::as_deref).map(|namespace| {
+            let with = (metrics.clone(), leadership.clone());
+            let schedules = schedule::run(self.client.clone(), namespace, with, stop());
+            let imports = sales_import::run(self.client.clone(), namespace, shared.clone(), stop());
+            join(imports, schedules)
+        }))
+        .await;
+    }
 }
 
 fn named(namespaces: &[Option<String>]) -> String {

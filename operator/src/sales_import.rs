@@ -45,6 +45,7 @@ pub use turns::Turns;
 
 use crate::{
     crd::SalesImport,
+    leader::Leadership,
     metrics::{Metrics, Reconciled},
 };
 use apply::{ApplyError, Hands};
@@ -84,6 +85,19 @@ enum Error {
     Apply(#[from] ApplyError),
 }
 
+/// What the controllers of all namespaces share.
+#[derive(Clone)]
+pub struct Shared {
+    /// What plans depend on.
+    pub settings: Settings,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whose turn it is.
+    pub turns: Turns,
+    /// Whether anything may be written.
+    pub leadership: Leadership,
+}
+
 struct Context {
     eyes: Eyes,
     asker: Asker,
@@ -93,17 +107,19 @@ struct Context {
 }
 
 /// Reconciles the SalesImports of one namespace, or of all, until the shutdown; what is under way
-/// then is brought to its end.
+/// then is brought to its end. Nothing is written without the leadership.
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
-    (settings, metrics, turns): (Settings, Metrics, Turns),
+    shared: Shared,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
+    let Shared { settings, metrics, turns, leadership } = shared;
     let recorder = Recorder::new(client.clone(), Reporter::from(FIELD_MANAGER));
     let caches = Caches::empty();
     let eyes = Eyes { client: client.clone(), caches: caches.clone() };
-    let hands = Hands { client: client.clone(), recorder, metrics, newest: Arc::default() };
+    let hands =
+        Hands { client: client.clone(), recorder, leadership, metrics, newest: Arc::default() };
     let (heard, scope) = (turns.clone(), namespace.map(str::to_owned));
     let (store, writer) = reflector::store();
     let imports = watcher(api::<Watched>(&client, namespace), watcher::Config::default())

@@ -33,6 +33,7 @@ use tokio::time::Instant;
 
 use crate::{
     crd::{SalesImport, SalesImportSchedule},
+    leader::Leadership,
     metrics::{Metrics, Reconciled},
     sales_import::{FIELD_MANAGER, api},
 };
@@ -68,11 +69,12 @@ struct Context {
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
-    metrics: Metrics,
+    (metrics, leadership): (Metrics, Leadership),
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let recorder = Recorder::new(client.clone(), Reporter::from(FIELD_MANAGER));
-    let context = Context { hands: Hands { client: client.clone(), recorder }, metrics };
+    let context =
+        Context { hands: Hands { client: client.clone(), recorder, leadership }, metrics };
     let scheduled = watcher::Config::default().labels(import::SCHEDULE);
     Controller::new(api::<Watched>(&client, namespace), watcher::Config::default())
         .watches(api::<PartialObjectMeta<SalesImport>>(&client, namespace), scheduled, schedule_of)

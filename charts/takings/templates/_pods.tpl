@@ -39,6 +39,24 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
 
+{{/* Over zones and nodes: softly, and counted within one ReplicaSet, since a rollout must neither
+     wait nor end up lopsided. (dict "settings" .Values.api "labels" of its Pods) */}}
+{{- define "takings.spread" -}}
+{{- if .settings.topologySpreadConstraints }}
+{{- toYaml .settings.topologySpreadConstraints }}
+{{- else }}
+{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- topologyKey: {{ $key }}
+  maxSkew: 1
+  whenUnsatisfiable: ScheduleAnyway
+  matchLabelKeys: [pod-template-hash]
+  labelSelector:
+    matchLabels:
+      {{- $.labels | nindent 6 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* A connection string, and its authority's certificate, from a Secret as files:
      (dict "name" "database" "secret" .Values.database) */}}
 {{- define "takings.databaseVolume" -}}

@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// There is one operator to be set up for a crash, also of the importers that it starts meanwhile.
-/// Who needs it as it is holds it to read.
+/// There is one Deployment of operators to be set up for a crash, also of the importers that they
+/// start meanwhile. Who needs it as it is holds it to read.
 pub(crate) static OPERATOR: RwLock<()> = RwLock::new(());
 pub(crate) const DEPLOYMENT: &str = "deployment/takings-operator";
 
@@ -119,21 +119,32 @@ impl Drop for Crashing<'_> {
     }
 }
 
+/// Replaces all operators; one of the former could be the leader yet, and act as it was told.
 fn set_env(takings: &Takings, change: &str) -> Result<()> {
+    let name = |pod: &Value| Some(format!("pod/{}", pod["metadata"]["name"].as_str()?));
+    let former: Vec<_> = operators(takings)?.iter().filter_map(name).collect();
+    let former: Vec<_> = former.iter().map(String::as_str).collect();
     let kubectl = |arguments: &[&str]| {
         takings.cluster.kubectl(&[&["-n", NAMESPACE], arguments].concat()).map(drop)
     };
     kubectl(&["set", "env", DEPLOYMENT, change])?;
-    kubectl(&["rollout", "status", DEPLOYMENT, "--timeout=90s"])
+    kubectl(&["rollout", "status", DEPLOYMENT, "--timeout=90s"])?;
+    kubectl(&[&["wait", "--for=delete", "--timeout=90s"], &former[..]].concat())
+}
+
+fn operators(takings: &Takings) -> Result<Vec<Value>> {
+    let pods = takings.read(NAMESPACE, &["pods", "-l", "app.kubernetes.io/component=operator"])?;
+    pods["items"].as_array().cloned().context("no list")
 }
 
 fn wait_for_restart(takings: &Takings) -> Result<()> {
     let deadline = Instant::now() + Duration::from_mins(2);
-    let label = "app.kubernetes.io/component=operator";
+    let restarted = |pod: &Value| {
+        let restarts = &pod["status"]["containerStatuses"][0]["restartCount"];
+        restarts.as_u64().is_some_and(|count| count > 0)
+    };
     loop {
-        let pods = takings.read(NAMESPACE, &["pods", "-l", label])?;
-        let restarts = &pods["items"][0]["status"]["containerStatuses"][0]["restartCount"];
-        if restarts.as_u64().is_some_and(|count| count > 0) {
+        if operators(takings)?.iter().any(restarted) {
             return Ok(());
         }
         ensure!(Instant::now() < deadline, "the operator does not crash");

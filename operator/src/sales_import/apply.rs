@@ -22,6 +22,7 @@ use super::{
 use crate::{
     crd::{SalesImport, SalesImportStatus, status::JobReference},
     failpoint,
+    leader::Leadership,
     metrics::Metrics,
 };
 
@@ -34,6 +35,9 @@ pub(crate) enum ApplyError {
     /// The SalesImport changed since it was observed.
     #[error("The SalesImport changed meanwhile.")]
     Outdated,
+    /// Another operator may be the leader by now.
+    #[error("Nothing is written: this operator is not the leader any more.")]
+    NotLeader,
     /// The API server failed, or did not answer.
     #[error("The API server failed: {0}")]
     Api(#[from] kube::Error),
@@ -46,6 +50,8 @@ pub(crate) struct Hands {
     pub(crate) client: Client,
     /// Where events go.
     pub(crate) recorder: Recorder,
+    /// Whether anything may be written.
+    pub(crate) leadership: Leadership,
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// What was written so far.
@@ -83,9 +89,14 @@ impl Hands {
             }
         };
         for announcement in &announcements {
-            self.announce(&observed.import, announcement).await;
+            self.announce(&observed.import, announcement).await?;
         }
         Ok(is_new || acted)
+    }
+
+    /// The client to write with, to be asked for right before each write.
+    fn writer(&self) -> Result<Client, ApplyError> {
+        self.leadership.holds().then(|| self.client.clone()).ok_or(ApplyError::NotLeader)
     }
 
     async fn write_status(
@@ -94,7 +105,7 @@ impl Hands {
         status: SalesImportStatus,
     ) -> Result<SalesImport, ApplyError> {
         let namespace = import.namespace().unwrap_or_default();
-        let api: Api<SalesImport> = Api::namespaced(self.client.clone(), &namespace);
+        let api: Api<SalesImport> = Api::namespaced(self.writer()?, &namespace);
         let next = json!({
             "apiVersion": SalesImport::api_version(&()),
             "kind": SalesImport::kind(&()),
@@ -116,7 +127,7 @@ impl Hands {
 
     async fn create(&self, job: &Job, observed: &mut Observed) -> Result<(), ApplyError> {
         let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
-        let api: Api<Job> = Api::namespaced(self.client.clone(), namespace);
+        let api: Api<Job> = Api::namespaced(self.writer()?, namespace);
         let parameters =
             PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
         match api.create(&parameters, job).await {
@@ -139,8 +150,8 @@ impl Hands {
     }
 
     async fn delete(&self, namespace: &str, jobs: &[JobReference]) -> Result<(), ApplyError> {
-        let api: Api<Job> = Api::namespaced(self.client.clone(), namespace);
         for job in jobs {
+            let api: Api<Job> = Api::namespaced(self.writer()?, namespace);
             let precondition = Preconditions { uid: job.uid.clone(), resource_version: None };
             let parameters = DeleteParams::foreground().preconditions(precondition);
             match api.delete(&job.name, &parameters).await {
@@ -152,7 +163,12 @@ impl Hands {
         Ok(())
     }
 
-    async fn announce(&self, import: &SalesImport, announcement: &Announcement) {
+    async fn announce(
+        &self,
+        import: &SalesImport,
+        announcement: &Announcement,
+    ) -> Result<(), ApplyError> {
+        self.writer()?;
         let Announcement { reason, note, is_warning, job } = announcement;
         let (namespace, name) = (&import.metadata.namespace, &import.metadata.name);
         let type_ = if *is_warning {
@@ -179,6 +195,7 @@ impl Hands {
         if let Err(error) = self.recorder.publish(&event, &import.object_ref(&())).await {
             tracing::warn!(%error, reason, "an event can't be written");
         }
+        Ok(())
     }
 }
 
@@ -213,4 +230,44 @@ impl Observed {
 /// Whether asking again for the same can't help before somebody changes something.
 pub(crate) fn is_refusal(code: u16) -> bool {
     (400..500).contains(&code) && ![401, 408, 409, 429].contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sales_import::name::Identity;
+    use kube::{Config, core::ObjectMeta, runtime::events::Reporter};
+
+    #[tokio::test]
+    async fn nothing_is_sent_without_the_leadership() {
+        let nowhere = Client::try_from(Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+        let recorder = Recorder::new(nowhere.clone(), Reporter::from(FIELD_MANAGER));
+        let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
+        let leadership = Leadership::vacant();
+        let newest = Arc::default();
+        let hands = Hands { client: nowhere, recorder, leadership, metrics, newest };
+        let import: SalesImport = serde_json::from_value(json!({
+            "metadata": {"namespace": "shop", "name": "march",
+                "uid": "0b1f4c6e-6f0e-4a53-9a3c-2f9b7a1d0c11"},
+            "spec": {"source": {"configMap": {"name": "sales", "key": "march.csv"}}}}))
+        .unwrap();
+        let identity = Identity::of(&import).unwrap();
+        let mut observed = Observed::nothing(import.clone(), identity);
+        let job = Job { metadata: ObjectMeta::default(), ..Job::default() };
+        let told = Announcement {
+            reason: "Started".into(),
+            note: String::new(),
+            is_warning: false,
+            job: None,
+        };
+        let gone = JobReference { name: "march-1-1".into(), uid: None };
+        for result in [
+            hands.write_status(&import, SalesImportStatus::default()).await.map(drop),
+            hands.create(&job, &mut observed).await,
+            hands.delete("shop", &[gone]).await,
+            hands.announce(&import, &told).await,
+        ] {
+            assert!(matches!(result, Err(ApplyError::NotLeader)), "{result:?}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::plan::Plan;
 use crate::{
     crd::{SalesImport, SalesImportSchedule, SalesImportScheduleStatus},
     failpoint,
+    leader::Leadership,
     sales_import::{
         FIELD_MANAGER,
         announcement::{Announcement, MAX_NOTE},
@@ -29,6 +30,9 @@ pub(super) enum ApplyError {
     /// The API server answered that it will not make this SalesImport.
     #[error("The SalesImport was refused: {0}")]
     Refused(String),
+    /// Another operator may be the leader by now.
+    #[error("Nothing is written: this operator is not the leader any more.")]
+    NotLeader,
     /// The API server failed, or did not answer.
     #[error("The API server failed: {0}")]
     Api(#[from] kube::Error),
@@ -40,6 +44,8 @@ pub(super) struct Hands {
     pub(super) client: Client,
     /// Where events go.
     pub(super) recorder: Recorder,
+    /// Whether anything may be written.
+    pub(super) leadership: Leadership,
 }
 
 impl Hands {
@@ -57,9 +63,14 @@ impl Hands {
             self.create(import).await?;
         }
         for announcement in plan.announcements {
-            self.announce(schedule, announcement).await;
+            self.announce(schedule, announcement).await?;
         }
         Ok(())
+    }
+
+    /// The client to write with, to be asked for right before each write.
+    fn writer(&self) -> Result<Client, ApplyError> {
+        self.leadership.holds().then(|| self.client.clone()).ok_or(ApplyError::NotLeader)
     }
 
     async fn write_status(
@@ -68,7 +79,7 @@ impl Hands {
         status: SalesImportScheduleStatus,
     ) -> Result<(), ApplyError> {
         let namespace = schedule.namespace().unwrap_or_default();
-        let api: Api<SalesImportSchedule> = Api::namespaced(self.client.clone(), &namespace);
+        let api: Api<SalesImportSchedule> = Api::namespaced(self.writer()?, &namespace);
         let mut next = schedule.clone();
         next.metadata.managed_fields = None;
         next.status = Some(status);
@@ -83,7 +94,7 @@ impl Hands {
 
     async fn create(&self, import: &SalesImport) -> Result<(), ApplyError> {
         let namespace = import.namespace().unwrap_or_default();
-        let api: Api<SalesImport> = Api::namespaced(self.client.clone(), &namespace);
+        let api: Api<SalesImport> = Api::namespaced(self.writer()?, &namespace);
         match api.create(&parameters(), import).await {
             Ok(_) => Ok(()),
             // Whose it is, the next observation tells.
@@ -95,7 +106,12 @@ impl Hands {
         }
     }
 
-    async fn announce(&self, schedule: &SalesImportSchedule, announcement: Announcement) {
+    async fn announce(
+        &self,
+        schedule: &SalesImportSchedule,
+        announcement: Announcement,
+    ) -> Result<(), ApplyError> {
+        self.writer()?;
         let Announcement { reason, note, is_warning, .. } = announcement;
         let (namespace, name) = (&schedule.metadata.namespace, &schedule.metadata.name);
         let type_ = if is_warning {
@@ -110,6 +126,7 @@ impl Hands {
         if let Err(error) = self.recorder.publish(&event, &schedule.object_ref(&())).await {
             tracing::warn!(%error, reason = event.reason, "an event can't be written");
         }
+        Ok(())
     }
 }
 

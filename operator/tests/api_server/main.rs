@@ -6,6 +6,8 @@
 mod admission;
 mod calls;
 mod faults;
+mod leader;
+mod leader_process;
 mod life;
 mod queue;
 mod restart;

@@ -1,6 +1,6 @@
 //! A namespace of its own per test, the operator in it, and the parts that the tests play.
 
-use std::{fmt::Debug, future::Future, pin::pin, time::Duration};
+use std::{fmt::Debug, pin::pin, time::Duration};
 
 use harness::apiserver::ApiServer;
 use k8s_openapi::{
@@ -23,8 +23,9 @@ use kube::{
 };
 use operator::{
     crd::{SalesImport, SalesImportSchedule, SalesImportStatus},
+    leader::Leadership,
     metrics::Metrics,
-    sales_import::{self, ImporterSettings, Limits, Settings, Turns},
+    sales_import::{self, ImporterSettings, Limits, Settings, Shared, Turns},
     schedule,
 };
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ use crate::calls::Calls;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The operator in these tests: a user who may do what the operator must, and no more.
-const USER: &str = "takings-operator-tests";
+pub(crate) const USER: &str = "takings-operator-tests";
 
 /// A namespace, and whether an operator works in it.
 pub(crate) struct Shop {
@@ -81,6 +82,15 @@ impl Shop {
 
     /// An operator whose calls are counted, and fail as they are told to.
     pub(crate) fn start_operator_with(&mut self, calls: &Calls) {
+        self.start(calls, Leadership::unchallenged());
+    }
+
+    /// An operator that writes while that leadership holds.
+    pub(crate) fn start_operator_led(&mut self, leadership: Leadership) {
+        self.start(&Calls::default(), leadership);
+    }
+
+    fn start(&mut self, calls: &Calls, leadership: Leadership) {
         let importer =
             ImporterSettings { image: "importer:1".into(), ..ImporterSettings::default() };
         let settings = Settings { importer, job_ttl: self.job_ttl };
@@ -94,10 +104,10 @@ impl Shop {
         let operator = tokio::spawn(async move {
             let client = client_of(Some(USER.to_owned()), &calls).await;
             let turns = Turns::new(limits, metrics.clone());
-            let schedules =
-                schedule::run(client.clone(), Some(&namespace), metrics.clone(), halted);
-            let with = (settings, metrics, turns);
-            let imports = sales_import::run(client, Some(&namespace), with, stopped);
+            let with = (metrics.clone(), leadership.clone());
+            let schedules = schedule::run(client.clone(), Some(&namespace), with, halted);
+            let shared = Shared { settings, metrics, turns, leadership };
+            let imports = sales_import::run(client, Some(&namespace), shared, stopped);
             tokio::join!(imports, schedules);
         });
         self.operator = Some((stop, operator));
@@ -273,7 +283,7 @@ pub(crate) fn true_of(conditions: &[Condition]) -> Vec<&str> {
 }
 
 /// Waits for something that no watch tells.
-pub(crate) async fn eventually<F: Future<Output = bool>>(mut what: impl FnMut() -> F) {
+pub(crate) async fn eventually(mut what: impl AsyncFnMut() -> bool) {
     let happened = async {
         while !what().await {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -305,7 +315,7 @@ async fn client() -> Client {
     client
 }
 
-async fn client_of(user: Option<String>, calls: &Calls) -> Client {
+pub(crate) async fn client_of(user: Option<String>, calls: &Calls) -> Client {
     static KUBECONFIG: OnceCell<Kubeconfig> = OnceCell::const_new();
     let read = || async {
         let path = tokio::task::spawn_blocking(|| ApiServer::shared().unwrap().kubeconfig());

@@ -7,7 +7,8 @@ automountServiceAccountToken: false
 terminationGracePeriodSeconds: {{ $api.lifecycle.terminationGracePeriodSeconds }}
 {{ include "takings.placement" (dict "root" .root "settings" $api) }}
 topologySpreadConstraints:
-  {{- include "takings.apiSpread" . | trim | nindent 2 }}
+  {{- $labels := include "takings.slotLabels" (dict "root" .root "slot" .slot) }}
+  {{- include "takings.spread" (dict "settings" $api "labels" $labels) | trim | nindent 2 }}
 securityContext:
   {{- include "takings.podSecurityContext" .root | nindent 2 }}
 containers:
@@ -72,22 +73,5 @@ volumes:
 {{- if $api.importFolder.volume }}
 - name: TAKINGS_IMPORT_FOLDER
   value: /var/lib/takings/import
-{{- end }}
-{{- end }}
-
-{{/* Soft, and counted within one ReplicaSet: a rollout must neither wait nor end up lopsided. */}}
-{{- define "takings.apiSpread" -}}
-{{- if .root.Values.api.topologySpreadConstraints }}
-{{- toYaml .root.Values.api.topologySpreadConstraints }}
-{{- else }}
-{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
-- topologyKey: {{ $key }}
-  maxSkew: 1
-  whenUnsatisfiable: ScheduleAnyway
-  matchLabelKeys: [pod-template-hash]
-  labelSelector:
-    matchLabels:
-      {{- include "takings.slotLabels" (dict "root" $.root "slot" $.slot) | nindent 6 }}
-{{- end }}
 {{- end }}
 {{- end }}

@@ -4,6 +4,12 @@
   value: {{ .Values.operator.logLevel | quote }}
 - name: TAKINGS_ADMIN_LISTEN
   value: 0.0.0.0:9090
+- name: TAKINGS_LEASE_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: TAKINGS_LEASE_NAME
+  value: {{ include "takings.fullname" . }}-operator
 {{- with .Values.operator.watchNamespaces }}
 - name: TAKINGS_WATCH_NAMESPACES
   value: {{ join "," . | quote }}

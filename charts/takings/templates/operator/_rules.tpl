@@ -27,6 +27,17 @@
   verbs: [create, patch]
 {{- end }}
 
+{{/* And in the release's namespace: to make a Lease, and to hold its own. */}}
+{{- define "takings.operatorLeaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "takings.fullname" . }}-operator]
+  verbs: [get, update]
+{{- end }}
+
 {{- define "takings.operatorSubject" -}}
 - kind: ServiceAccount
   name: {{ include "takings.serviceAccountName" (dict "root" . "component" "operator" "settings" .Values.operator.serviceAccount) }}
