@@ -172,13 +172,14 @@ pub(crate) fn plan(observed: &Observed, now: Timestamp, settings: &Settings) -> 
     }
 }
 
-/// Whatever gives an attempt up, or makes a Job. How an attempt goes on, and how it says that it
-/// has ended, a cache may tell; and a Job of a known uid may be deleted whatever else is true.
+/// Whatever gives an attempt up, makes a Job or stops one. How an attempt goes on, and how it says
+/// that it has ended, a cache may tell; and the Jobs of a run that has ended may go in any case.
 fn needs_live(old: &SalesImportStatus, next: &SalesImportStatus, action: &Action) -> bool {
     let gives_up =
         next.next_attempt_time.is_some() && next.next_attempt_time != old.next_attempt_time;
     let is_settling = old.settle.is_some() || next.settle.is_some();
-    gives_up || is_settling || matches!(action, Action::Create(_))
+    let stops = matches!(action, Action::Delete(_)) && next.finish_time.is_none();
+    gives_up || is_settling || stops || matches!(action, Action::Create(_))
 }
 
 struct Planner<'a> {

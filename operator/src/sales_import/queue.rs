@@ -16,7 +16,8 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use crate::crd::SalesImport;
+use super::status;
+use crate::crd::{SalesImport, conditions};
 
 /// How many imports may run at a time.
 #[derive(Clone, Copy, Debug)]
@@ -114,8 +115,13 @@ impl Queue {
         let (uid, namespace) = key(import);
         let waiting = self.waiting.get(&namespace);
         let waits = waiting.is_some_and(|places| places.iter().any(|place| place.uid == uid));
-        if !waits && holds_turn(import) {
+        if waits || self.running.contains_key(&uid) {
+            return;
+        }
+        if holds_turn(import) {
             self.running.insert(uid, namespace);
+        } else if is_queued(import) {
+            self.waiting.entry(namespace).or_default().insert(place(import));
         }
     }
 
@@ -196,6 +202,11 @@ fn holds_turn(import: &SalesImport) -> bool {
         let is_over = status.finish_time.is_some() || status.settle.is_some();
         status.job.is_some() && status.next_attempt_time.is_none() && !is_over
     })
+}
+
+/// Whether it waited when its status was last written, such as by an operator before this one.
+fn is_queued(import: &SalesImport) -> bool {
+    import.status.as_ref().and_then(status::reason) == Some(conditions::QUEUED)
 }
 
 fn key(import: &SalesImport) -> (String, String) {

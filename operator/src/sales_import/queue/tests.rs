@@ -85,6 +85,24 @@ fn what_was_running_before_a_restart_is_met_again_and_counts() {
 }
 
 #[test]
+fn those_that_waited_before_a_restart_come_in_their_order_and_not_in_that_of_the_listing() {
+    let waiting = |name: &str, age: i64| {
+        let mut import = import("shop", name, age, 0);
+        let condition = json!({"type": "Finished", "status": "False", "reason": "Queued",
+            "message": "", "lastTransitionTime": "2025-03-01T00:00:00Z"});
+        let status = json!({"run": 1, "conditions": [condition]});
+        import.status = Some(serde_json::from_value(status).unwrap());
+        import
+    };
+    let mut queue = queue(1, 1);
+    queue.begin_listing(None);
+    queue.list(None, &waiting("a-young", 5));
+    queue.list(None, &waiting("b-old", 60));
+    assert_eq!(names(&queue.end_listing(None)), ["b-old"]);
+    assert_eq!(queue.ask(&waiting("a-young", 5)).0, Turn::Later { ahead: 0, running: 1 });
+}
+
+#[test]
 fn a_listing_of_one_namespace_says_nothing_of_others() {
     let mut queue = queue(5, 5);
     queue.ask(&import("shop", "a", 0, 0));

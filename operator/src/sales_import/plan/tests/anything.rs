@@ -5,9 +5,7 @@ use ledger::outcome::RunResult;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::world::{Watch, World};
-
-const WATCHES: [Watch; 3] = [Watch::Imports, Watch::Jobs, Watch::Pods];
+use super::world::{WATCHES, Watch, World};
 
 /// Something that may happen to an import at any time.
 #[derive(Clone, Debug)]
@@ -97,9 +95,6 @@ fn happen(world: &mut World, happening: &Happening) {
 fn come_to_an_end(world: &mut World) {
     world.edit("suspend", json!(false));
     for _ in 0..60 {
-        for watch in WATCHES {
-            world.hear(watch);
-        }
         world.rest();
         if world.status().finish_time.is_some() {
             return;

@@ -58,7 +58,8 @@ struct Cache {
     jobs: BTreeMap<String, Seen>,
 }
 
-/// A watch, which tells what is new when it likes.
+pub(super) const WATCHES: [Watch; 3] = [Watch::Imports, Watch::Jobs, Watch::Pods];
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Watch {
     Imports,
@@ -99,7 +100,7 @@ impl World {
         }
     }
 
-    /// The same, looked at through caches that learn of changes by `hear`.
+    /// The same, through caches that learn of changes by `hear`.
     pub(super) fn with_caches(spec: Value) -> Self {
         let mut world = Self::new(spec);
         let import = world.import.clone();
@@ -217,9 +218,12 @@ impl World {
         changed || acts
     }
 
-    /// Reconciles until nothing changes any more.
+    /// Reconciles until nothing changes any more, with watches that keep up.
     pub(super) fn rest(&mut self) {
         for _ in 0..30 {
+            for watch in WATCHES {
+                self.hear(watch);
+            }
             if !self.reconcile(false) {
                 return;
             }
@@ -249,12 +253,11 @@ impl World {
             }
             Action::Delete(jobs) => {
                 let status = self.status();
-                let is_open = status.settle.is_none()
-                    && status.finish_time.is_none()
-                    && !self.import.spec.suspend;
+                let is_over = status.settle.is_some() || status.finish_time.is_some();
+                let over = is_over || self.import.spec.suspend;
+                let followed = status.job.filter(|_| !over).map(|job| job.name);
                 for job in jobs {
-                    let followed = status.job.as_ref().filter(|_| is_open);
-                    assert_ne!(followed.map(|job| &job.name), Some(&job.name), "it is at work");
+                    assert_ne!(followed.as_ref(), Some(&job.name), "it is at work");
                     self.jobs.remove(&job.name);
                 }
             }
