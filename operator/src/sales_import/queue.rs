@@ -19,6 +19,9 @@ use kube::ResourceExt as _;
 use super::status;
 use crate::crd::{SalesImport, conditions};
 
+/// Far more than are deleted within the minute that a reconcile may take.
+const MAX_GONE: usize = 10_000;
+
 /// How many imports may run at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -65,20 +68,22 @@ pub(crate) struct Queue {
     running: HashMap<String, String>,
     /// Those that wait, by namespace.
     waiting: HashMap<String, BTreeSet<Place>>,
+    /// Uids of those that were deleted: a reconcile of theirs may still be on its way.
+    gone: HashSet<String>,
     /// The uids met in listings that are under way, by what is listed: a namespace, or all.
     listings: HashMap<Option<String>, HashSet<String>>,
 }
 
 impl Queue {
     pub(crate) fn new(limits: Limits) -> Self {
-        let (running, waiting, listings) = Default::default();
-        Self { limits, running, waiting, listings }
+        let (running, waiting, gone, listings) = Default::default();
+        Self { limits, running, waiting, gone, listings }
     }
 
     /// Whether an import may start now. From now on it waits, if not.
     pub(crate) fn ask(&mut self, import: &SalesImport) -> (Turn, Vec<Granted>) {
         let (uid, namespace) = key(import);
-        if !self.running.contains_key(&uid) {
+        if !self.running.contains_key(&uid) && !self.gone.contains(&uid) {
             self.leave(&uid, &namespace);
             self.waiting.entry(namespace).or_default().insert(place(import));
         }
@@ -100,7 +105,7 @@ impl Queue {
     /// goes on waiting.
     pub(crate) fn note(&mut self, import: &SalesImport, waits: bool) -> Vec<Granted> {
         let (uid, namespace) = key(import);
-        if holds_turn(import) {
+        if holds_turn(import) && !self.gone.contains(&uid) {
             self.leave(&uid, &namespace);
             self.running.insert(uid, namespace);
         } else if !waits {
@@ -130,6 +135,10 @@ impl Queue {
         let (uid, namespace) = key(import);
         self.leave(&uid, &namespace);
         self.running.remove(&uid);
+        if self.gone.len() >= MAX_GONE {
+            self.gone.clear();
+        }
+        self.gone.insert(uid);
         self.grant()
     }
 

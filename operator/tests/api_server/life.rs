@@ -1,6 +1,9 @@
 //! A SalesImport from `kubectl apply` to its end.
 
-use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
+use k8s_openapi::{
+    api::{batch::v1::Job, core::v1::Pod},
+    jiff::SignedDuration,
+};
 use kube::{
     ResourceExt as _,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
@@ -9,7 +12,10 @@ use operator::crd::SalesImport;
 use prometheus::proto::MetricFamily;
 use serde_json::json;
 
-use crate::support::{Shop, conditions_of, eventually, outcome, pod_of};
+use crate::{
+    calls::Calls,
+    support::{Shop, conditions_of, eventually, outcome, pod_of},
+};
 
 #[tokio::test]
 async fn a_file_is_loaded_and_the_outcome_told() {
@@ -79,6 +85,26 @@ async fn the_job_is_owned_restricted_and_told_everything() {
     // The namespace enforces the restricted Pod Security Standard.
     let dry_run = PostParams { dry_run: true, ..PostParams::default() };
     shop.api::<Pod>().create(&dry_run, &pod_of(&job)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_import_that_goes_well_costs_eight_calls() {
+    let mut shop = Shop::open_without_operator().await;
+    shop.job_ttl = SignedDuration::from_secs(2);
+    let calls = Calls::default();
+    shop.start_operator_with(&calls);
+    let import = shop.import("march", json!({})).await;
+    let job = shop.until_job("march", 1).await;
+    shop.container(&job, json!({"running": {}})).await;
+    shop.until_reason("march", "Running").await;
+    shop.end(&job, &outcome(&import, 1, "Published", "Published"), 0).await;
+    shop.until_reason("march", "Published").await;
+    shop.collect(&job).await;
+    let mut counts = calls.counts();
+    // A second one may be on its way before the watch has told of the first.
+    assert!((1..=2).contains(&counts.remove("delete jobs").unwrap()));
+    let expected = [("create events", 2), ("create jobs", 1), ("patch salesimports/status", 4)];
+    assert_eq!(counts, expected.map(|(call, count)| (call.to_owned(), count)).into());
 }
 
 #[tokio::test]

@@ -121,6 +121,17 @@ fn one_that_is_deleted_while_it_waits_or_runs_leaves_its_place() {
     assert_eq!(names(&queue.forget(&import("shop", "a", 0, 0))), ["c"]);
 }
 
+#[test]
+fn a_reconcile_that_ends_after_its_import_was_deleted_takes_no_turn() {
+    let mut queue = queue(1, 1);
+    let deleted = import("shop", "deleted", 0, 0);
+    queue.ask(&deleted);
+    queue.forget(&deleted);
+    queue.note(&at_work(deleted.clone()), false);
+    queue.ask(&deleted);
+    assert_eq!(queue.ask(&import("shop", "next", 0, 0)).0, Turn::Now);
+}
+
 proptest! {
     /// Whatever comes, at most so many run, and none waits while it could run.
     #[test]
@@ -137,6 +148,7 @@ proptest! {
                 2 => drop(queue.note(&at_work(import), false)),
                 _ => drop(queue.forget(&import)),
             }
+            queue.gone.clear();
             let in_namespace = |name: &str| queue.running.values().filter(|one| *one == name).count();
             for (namespace, places) in &queue.waiting {
                 prop_assert!(!places.is_empty());
