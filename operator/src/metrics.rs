@@ -1,8 +1,9 @@
 //! What the operator counts. Labels are bounded words; the names are controller-runtime's where
 //! it has one, so that its dashboards fit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use kube::runtime::controller::Action;
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     core::{Collector, GenericGauge},
@@ -33,7 +34,7 @@ pub struct Metrics {
 
 /// How a reconciliation ended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Reconciled {
+enum Reconciled {
     /// Nothing more to do before something changes.
     Success,
     /// To be looked at again after a while.
@@ -116,13 +117,30 @@ impl Metrics {
     }
 
     /// One more reconciliation under way, until what is returned is dropped.
-    pub(crate) fn begin(&self, controller: &str) -> impl Drop + use<> {
+    fn begin(&self, controller: &str) -> impl Drop + use<> {
         let active = self.active.with_label_values(&[controller]);
         active.inc();
         Active(active)
     }
 
-    pub(crate) fn reconciled(&self, controller: &str, reconciled: Reconciled, took: Duration) {
+    /// Counts a reconciliation, from here to its end.
+    pub(crate) async fn count<E>(
+        &self,
+        controller: &str,
+        reconcile: impl Future<Output = Result<Action, E>>,
+    ) -> Result<Action, E> {
+        let (began, _active) = (Instant::now(), self.begin(controller));
+        let result = reconcile.await;
+        let reconciled = match &result {
+            Ok(action) if *action == Action::await_change() => Reconciled::Success,
+            Ok(_) => Reconciled::RequeueAfter,
+            Err(_) => Reconciled::Error,
+        };
+        self.reconciled(controller, reconciled, began.elapsed());
+        result
+    }
+
+    fn reconciled(&self, controller: &str, reconciled: Reconciled, took: Duration) {
         let result = match reconciled {
             Reconciled::Success => "success",
             Reconciled::RequeueAfter => "requeue_after",

@@ -36,18 +36,14 @@ use kube::{
         reflector, watcher,
     },
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 pub use job::ImporterSettings;
 pub use plan::Settings;
 pub use queue::Limits;
 pub use turns::Turns;
 
-use crate::{
-    crd::SalesImport,
-    leader::Leadership,
-    metrics::{Metrics, Reconciled},
-};
+use crate::{crd::SalesImport, leader::Leadership, metrics::Metrics};
 use apply::{ApplyError, Hands};
 pub(crate) use apply::{FIELD_MANAGER, is_refusal};
 use observe::Eyes;
@@ -147,17 +143,11 @@ pub async fn run(
 }
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
-    let began = Instant::now();
-    let _active = context.hands.metrics.begin(CONTROLLER);
-    let result = timeout(LIMIT, Box::pin(context.reconcile(&watched)));
-    let result = result.await.unwrap_or(Err(Error::TooLong));
-    let reconciled = match &result {
-        Ok(action) if *action == Action::await_change() => Reconciled::Success,
-        Ok(_) => Reconciled::RequeueAfter,
-        Err(_) => Reconciled::Error,
+    let limited = async {
+        let reconcile = timeout(LIMIT, Box::pin(context.reconcile(&watched)));
+        reconcile.await.unwrap_or(Err(Error::TooLong))
     };
-    context.hands.metrics.reconciled(CONTROLLER, reconciled, began.elapsed());
-    result
+    context.hands.metrics.count(CONTROLLER, limited).await
 }
 
 impl Context {

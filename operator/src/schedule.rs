@@ -29,12 +29,11 @@ use kube::{
         watcher,
     },
 };
-use tokio::time::Instant;
 
 use crate::{
     crd::{SalesImport, SalesImportSchedule},
     leader::Leadership,
-    metrics::{Metrics, Reconciled},
+    metrics::Metrics,
     sales_import::{FIELD_MANAGER, api},
 };
 use apply::{ApplyError, Hands};
@@ -90,16 +89,7 @@ pub async fn run(
 }
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
-    let began = Instant::now();
-    let _active = context.metrics.begin(CONTROLLER);
-    let result = Box::pin(context.reconcile(&watched)).await;
-    let reconciled = match &result {
-        Ok(action) if *action == Action::await_change() => Reconciled::Success,
-        Ok(_) => Reconciled::RequeueAfter,
-        Err(_) => Reconciled::Error,
-    };
-    context.metrics.reconciled(CONTROLLER, reconciled, began.elapsed());
-    result
+    context.metrics.count(CONTROLLER, Box::pin(context.reconcile(&watched))).await
 }
 
 impl Context {
