@@ -7,6 +7,7 @@ mod load;
 mod rejects;
 mod report;
 mod rescue;
+mod revert;
 mod source;
 mod watch;
 
@@ -26,6 +27,7 @@ pub use rescue::argument_error;
 
 use rejects::RejectsArgs;
 use report::Report;
+use revert::RevertArgs;
 
 use crate::CONNECTIONS;
 
@@ -103,19 +105,6 @@ struct SettleArgs {
 }
 
 #[derive(Args, Debug)]
-struct RevertArgs {
-    /// The import.
-    #[arg(long, env = "TAKINGS_IMPORT_ID")]
-    import_id: ImportId,
-    /// Why, for the record.
-    #[arg(long, env = "TAKINGS_REASON")]
-    reason: String,
-    /// Who asks for it, for the record.
-    #[arg(long, env = "TAKINGS_REQUESTED_BY", default_value = "command line")]
-    requested_by: String,
-}
-
-#[derive(Args, Debug)]
 struct MaintainArgs {
     /// A run without an end is given up so many hours after it was last seen at work.
     #[arg(long, env = "TAKINGS_ABANDON_AFTER", value_name = "HOURS", default_value = "24")]
@@ -144,7 +133,12 @@ impl Cli {
             }
             Command::Migrate => stopped_by(cancel, migrate(&database)).await,
             Command::Grant(args) => stopped_by(cancel, args.grant(&database)).await,
-            Command::Revert(args) => stopped_by(cancel, args.revert(&database)).await,
+            Command::Revert(args) => match args.run {
+                Some(run) => {
+                    return report.outcome(&args.end_and_revert(run, &database, cancel).await);
+                }
+                None => stopped_by(cancel, args.revert(&database)).await,
+            },
             Command::Rejects(args) => {
                 return match stopped_by(cancel, args.print(&database)).await {
                     Ok(found) => ExitCode::from(if found { 0 } else { 2 }),
@@ -213,15 +207,6 @@ impl GrantArgs {
         hang_up(&ledger).await;
         let (role, dataset) = (&self.role, &self.dataset);
         Ok(serde_json::json!({ "role": role, "dataset": dataset, "reader": self.reader }))
-    }
-}
-
-impl RevertArgs {
-    async fn revert(&self, database: &DatabaseArgs) -> anyhow::Result<serde_json::Value> {
-        let ledger = database.ledger()?;
-        let reverted = ledger.revert(self.import_id, &self.reason, &self.requested_by).await?;
-        hang_up(&ledger).await;
-        Ok(serde_json::to_value(reverted)?)
     }
 }
 

@@ -117,6 +117,8 @@ pub enum RunResult {
     Fault,
     /// `settle` ended the run before it had published. Final.
     Abandoned,
+    /// `revert` took out of the figures whatever the import had there. Final.
+    Reverted,
     /// A dry run: nothing was written. All else is as the run's own outcome would have it, the
     /// reason first of all.
     DryRun,
@@ -156,6 +158,8 @@ pub enum Reason {
     RunSuperseded,
     /// The run was abandoned by `settle`.
     Abandoned,
+    /// Nothing of the import is in the figures any more.
+    Reverted,
     /// The source did not answer, or broke off.
     SourceUnavailable,
     /// The database did not answer, or broke off.
@@ -264,7 +268,7 @@ impl RunResult {
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Published | Self::AlreadyLoaded | Self::DryRun => 0,
+            Self::Published | Self::AlreadyLoaded | Self::Reverted | Self::DryRun => 0,
             Self::Fault => 1,
             Self::Refused | Self::Abandoned => 2,
         }
@@ -285,6 +289,7 @@ impl RunResult {
             Self::Refused => "Refused",
             Self::Fault => "Fault",
             Self::Abandoned => "Abandoned",
+            Self::Reverted => "Reverted",
             Self::DryRun => "DryRun",
         }
     }
@@ -310,6 +315,7 @@ impl Reason {
             Self::SourceChanged => "SourceChanged",
             Self::RunSuperseded => "RunSuperseded",
             Self::Abandoned => "Abandoned",
+            Self::Reverted => "Reverted",
             Self::SourceUnavailable => "SourceUnavailable",
             Self::DatabaseUnavailable => "DatabaseUnavailable",
             Self::SchemaMismatch => "SchemaMismatch",

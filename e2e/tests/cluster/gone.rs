@@ -110,6 +110,54 @@ fn a_suspended_import_is_stopped_and_goes_on_afterwards() -> Result<()> {
     at_work.ends_published()
 }
 
+/// Deletes it, and waits until nothing holds it any more.
+fn delete_and_wait(shop: &Shop) -> Result<()> {
+    shop.kubectl(&["delete", "simp/january", "--timeout=3m"])?;
+    Ok(())
+}
+
+#[test]
+fn a_deleted_import_keeps_its_sales_unless_they_are_to_be_reverted() -> Result<()> {
+    let _steady = steady();
+    let at_work = AtWork::begin("on-delete", 13, json!({"onDelete": "Revert"}))?;
+    at_work.gate.open();
+    let AtWork { shop, sales, .. } = at_work;
+    shop.finished("january")?;
+    assert_eq!(shop.revenue()?["revenue"], sales.revenue);
+    delete_and_wait(&shop)?;
+    let revenue = shop.revenue()?;
+    assert_eq!((&revenue["revenue"], &revenue["line_count"]), (&json!("0"), &json!(0)));
+    shop.close()
+}
+
+#[test]
+fn an_import_that_is_deleted_at_work_is_reverted_and_one_that_is_to_be_kept_is_let_go() -> Result<()>
+{
+    let _steady = steady();
+    let at_work = AtWork::begin("deleted-at-work", 14, json!({"onDelete": "Revert"}))?;
+    delete_and_wait(&at_work.shop)?;
+    at_work.gate.open();
+    assert_eq!(at_work.shop.revenue()?["line_count"], 0, "a partial import is visible");
+    at_work.shop.close()?;
+
+    let at_work = AtWork::begin("kept", 15, json!({"onDelete": "Revert"}))?;
+    at_work.gate.open();
+    let AtWork { shop, sales, .. } = at_work;
+    shop.finished("january")?;
+    // Without the database's Secret nothing can be reverted.
+    shop.kubectl(&["delete", "secret", "takings-importer"])?;
+    shop.kubectl(&["delete", "simp/january", "--wait=false"])?;
+    let told = |status: &Value| {
+        let message = status["conditions"][0]["message"].as_str().unwrap_or_default();
+        message.contains("keep-sales") && message.contains("takings-importer")
+    };
+    shop.status_when("january", "told what is missing", told)?;
+    shop.kubectl(&["annotate", "simp/january", "takings.dev/keep-sales=true"])?;
+    shop.kubectl(&["wait", "simp/january", "--for=delete", "--timeout=2m"])?;
+    assert_eq!(shop.revenue()?["revenue"], sales.revenue);
+    shop.close()
+}
+
 #[test]
 fn an_operator_that_is_away_meanwhile_finds_how_it_ended() -> Result<()> {
     let _lock = OPERATOR.write().unwrap_or_else(PoisonError::into_inner);

@@ -164,6 +164,39 @@ async fn a_database_is_migrated_granted_settled_and_reverted() {
 }
 
 #[tokio::test]
+async fn a_revert_with_a_run_ends_that_run_first_and_says_so_in_an_outcome() {
+    let shop = Shop::open().await;
+    let path = shop.write("march.csv", FILE);
+    let id = ImportId::random().to_string();
+    let load = ["load", "--import-id", &id, "--file", path.to_str().unwrap(), "--run"];
+    let revert = ["revert", "--reason", "deleted", "--import-id", &id, "--run"];
+    let nothing = outcome(&run(&shop, &[&revert[..], &["1"]].concat()).await);
+    assert_ended(&nothing, RunResult::Reverted, Reason::Reverted);
+    assert_eq!(
+        (nothing.run.0, nothing.message.as_str()),
+        (1, "Nothing of the import was in the ledger.")
+    );
+    let late = outcome(&run(&shop, &[&load[..], &["1"]].concat()).await);
+    assert_ended(&late, RunResult::Abandoned, Reason::Abandoned);
+
+    assert_published(&outcome(&run(&shop, &[&load[..], &["2"]].concat()).await), 1, 0);
+    let other = ["load", "--requested-by", "shop/other", "--file", path.to_str().unwrap()];
+    assert_ended(
+        &outcome(&run(&shop, &other).await),
+        RunResult::AlreadyLoaded,
+        Reason::AlreadyLoaded,
+    );
+    for _ in 0..2 {
+        let reverted = outcome(&run(&shop, &[&revert[..], &["2"]].concat()).await);
+        assert_ended(&reverted, RunResult::Reverted, Reason::Reverted);
+        let told = "Its 1 lines, a revenue of 1.5, are out of the figures of the dataset default.";
+        assert!(reverted.message.starts_with(told), "{}", reverted.message);
+        assert!(reverted.message.ends_with("run these again: shop/other."), "{}", reverted.message);
+    }
+    assert_eq!(shop.revenue().await, "0");
+}
+
+#[tokio::test]
 async fn figures_that_disagree_with_the_lines_are_told_by_verify() {
     let shop = Shop::open().await;
     let path = shop.write("march.csv", FILE);

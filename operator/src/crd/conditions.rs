@@ -62,6 +62,10 @@ pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
 pub const SPEC_CHANGED: &str = "SpecChanged";
 /// `takings.dev/run-again` was set anew: the run gives way to the next one.
 pub const RUN_AGAIN: &str = "RunAgain";
+/// It is being deleted, and the ledger is asked to take its sales out of the figures.
+pub const REVERTING: &str = "Reverting";
+/// It is being deleted, and nothing of it is in the figures any more.
+pub const REVERTED: &str = "Reverted";
 
 /// A schedule is followed, and waits for its next tick.
 pub const SCHEDULED: &str = "Scheduled";

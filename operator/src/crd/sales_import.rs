@@ -102,6 +102,11 @@ pub struct SalesImportSpec {
     #[serde(default = "no_line")]
     #[schemars(schema_with = "count_or_percentage")]
     pub max_rejected: Amount,
+    /// onDelete: what becomes of the sales when the SalesImport is deleted. `Keep` (default): they
+    /// stay in the ledger; `Revert`: they are reverted first, which needs the database and the
+    /// Secret. The annotation `takings.dev/keep-sales: "true"` lets it go without.
+    #[serde(default)]
+    pub on_delete: OnDelete,
     /// suspend: while it is true, no Job is made, and a running one is stopped; what it has loaded
     /// is gone on with afterwards, where the file can be read from the middle. Default false.
     #[serde(default)]
@@ -141,6 +146,16 @@ pub struct SalesImportSpec {
     /// tolerations: taints of nodes that the importer's Pod tolerates. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
+}
+
+/// What becomes of the sales of a SalesImport that is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnDelete {
+    /// They stay in the ledger.
+    #[default]
+    Keep,
+    /// They are taken out of the figures.
+    Revert,
 }
 
 /// A number or a text, as in `10`, `2%` or `500m`.

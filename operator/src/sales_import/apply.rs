@@ -20,7 +20,7 @@ use super::{
     plan::{Action, Observed, Plan},
 };
 use crate::{
-    crd::{SalesImport, SalesImportStatus, status::JobReference},
+    crd::{REVERT_SALES, SalesImport, SalesImportStatus, status::JobReference},
     failpoint,
     leader::Leadership,
     metrics::Metrics,
@@ -87,6 +87,14 @@ impl Hands {
                 self.delete(&observed.identity.namespace, &jobs).await?;
                 false
             }
+            Action::Hold => {
+                self.set_finalizers(observed, |all| all.push(REVERT_SALES.into())).await?;
+                true
+            }
+            Action::Release => {
+                self.set_finalizers(observed, |all| all.retain(|one| one != REVERT_SALES)).await?;
+                false
+            }
         };
         for announcement in &announcements {
             self.announce(&observed.import, announcement).await?;
@@ -113,16 +121,31 @@ impl Hands {
             "status": status,
         });
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        match api.patch_status(&import.name_any(), &parameters, &Patch::Apply(next)).await {
-            Ok(mut written) => {
-                written.metadata.managed_fields = None;
-                Ok(written)
-            }
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
-                Err(ApplyError::Outdated)
-            }
-            Err(error) => Err(error.into()),
-        }
+        let written = api.patch_status(&import.name_any(), &parameters, &Patch::Apply(next)).await;
+        let mut written = written.map_err(outdated)?;
+        written.metadata.managed_fields = None;
+        Ok(written)
+    }
+
+    async fn set_finalizers(
+        &self,
+        observed: &mut Observed,
+        change: impl FnOnce(&mut Vec<String>),
+    ) -> Result<(), ApplyError> {
+        let Observed { import, identity, .. } = observed;
+        let mut finalizers = import.finalizers().to_vec();
+        change(&mut finalizers);
+        let version = import.resource_version();
+        let next = json!({"metadata": {"resourceVersion": version, "finalizers": finalizers}});
+        let api: Api<SalesImport> = Api::namespaced(self.writer()?, &identity.namespace);
+        let parameters =
+            PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let written = api.patch(&identity.name, &parameters, &Patch::Merge(next)).await;
+        let mut written = written.map_err(outdated)?;
+        written.metadata.managed_fields = None;
+        self.newest.wrote(import, &written, Instant::now());
+        *import = written;
+        Ok(())
     }
 
     async fn create(&self, job: &Job, observed: &mut Observed) -> Result<(), ApplyError> {
@@ -227,6 +250,16 @@ impl Observed {
     }
 }
 
+/// Why the SalesImport was not written: it is another one by now, or gone.
+fn outdated(error: kube::Error) -> ApplyError {
+    match error {
+        kube::Error::Api(status) if status.is_conflict() || status.is_not_found() => {
+            ApplyError::Outdated
+        }
+        error => error.into(),
+    }
+}
+
 /// Whether asking again for the same can't help before somebody changes something.
 pub(crate) fn is_refusal(code: u16) -> bool {
     (400..500).contains(&code) && ![401, 408, 409, 429].contains(&code)
@@ -264,6 +297,7 @@ mod tests {
         for result in [
             hands.write_status(&import, SalesImportStatus::default()).await.map(drop),
             hands.create(&job, &mut observed).await,
+            hands.set_finalizers(&mut observed, Vec::clear).await,
             hands.delete("shop", &[gone]).await,
             hands.announce(&import, &told).await,
         ] {

@@ -46,6 +46,19 @@ pub(crate) fn settle(identity: &Identity, run: u32, dataset: &Dataset) -> Vec<St
     ]
 }
 
+/// `takings-importer revert …`
+pub(crate) fn revert(identity: &Identity, run: u32, dataset: &Dataset) -> Vec<String> {
+    let Identity { import_id, namespace, name, .. } = identity;
+    vec![
+        "revert".to_owned(),
+        format!("--import-id={import_id}"),
+        format!("--run={run}"),
+        format!("--dataset={dataset}"),
+        format!("--reason=The SalesImport {namespace}/{name} was deleted."),
+        format!("--requested-by={namespace}/{name}"),
+    ]
+}
+
 fn source(source: &Source, settings: &ImporterSettings) -> Vec<String> {
     let file =
         |path: &str| vec![format!("--file={SOURCE_ROOT}/{path}"), format!("--root={SOURCE_ROOT}")];

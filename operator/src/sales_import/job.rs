@@ -1,4 +1,4 @@
-//! The Jobs: one that loads, one that settles. Pure: a SalesImport and settings in, a Job out.
+//! The Jobs: one that loads, one that asks the ledger. Pure: a SalesImport and settings in, a Job out.
 //!
 //! What must stay true: the Pod passes the `restricted` Pod Security Standard, holds no
 //! Kubernetes credentials, and gets the database's URL and a source's
@@ -22,7 +22,6 @@ use k8s_openapi::{
     },
 };
 use kube::{Resource as _, ResourceExt as _};
-use ledger::Dataset;
 
 use super::{arguments, name::Identity};
 use crate::crd::{
@@ -45,8 +44,8 @@ pub(crate) const CREDENTIALS: &str = "/etc/takings/source";
 const DATABASE_CA: &str = "/etc/takings/database";
 /// No root, and the same number as the images' user.
 const USER: i64 = 65_532;
-/// A settle Job is short; one that hangs is given up and made again.
-const SETTLE_DEADLINE_SECONDS: i64 = 300;
+/// To ask the ledger is short; one that hangs is given up and made again.
+const ASK_DEADLINE_SECONDS: i64 = 300;
 
 /// What the operator's settings say about every importer.
 #[derive(Clone, Debug, Default)]
@@ -83,16 +82,15 @@ pub(crate) fn load(
     job((import, identity), (name, run), pod, deadline_seconds)
 }
 
-/// The Job of one attempt to settle.
-pub(crate) fn settle(
+/// The Job of one attempt to ask the ledger something: the importer's arguments say what.
+pub(crate) fn ask(
     (import, identity): (&SalesImport, &Identity),
     (name, run): (&str, u32),
-    dataset: &Dataset,
+    arguments: Vec<String>,
     settings: &ImporterSettings,
 ) -> Job {
-    let arguments = arguments::settle(identity, run, dataset);
     let pod = pod(&import.spec, arguments, settings);
-    let deadline = import.spec.start_deadline_seconds.saturating_add(SETTLE_DEADLINE_SECONDS);
+    let deadline = import.spec.start_deadline_seconds.saturating_add(ASK_DEADLINE_SECONDS);
     job((import, identity), (name, run), pod, deadline)
 }
 
@@ -331,6 +329,6 @@ mod tests {
         };
         let there = ("bucket".to_owned(), CREDENTIALS.to_owned(), Some(true));
         assert_eq!(mounted(load(of, ("march-1", 1), 60, &settings)), Some(there));
-        assert_eq!(mounted(settle(of, ("march-s", 1), &Dataset::default(), &settings)), None);
+        assert_eq!(mounted(ask(of, ("march-s", 1), vec!["settle".into()], &settings)), None);
     }
 }

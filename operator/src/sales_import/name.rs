@@ -49,6 +49,11 @@ impl Identity {
         self.job(&format!("{run}-settle-{attempt}"))
     }
 
+    /// The Job of an attempt to revert.
+    pub(crate) fn revert_job(&self, run: u32, attempt: u32) -> String {
+        self.job(&format!("{run}-revert-{attempt}"))
+    }
+
     /// The name as a label's value: itself where it fits, else cut and with a hash.
     pub(crate) fn label(&self) -> String {
         fitted(&self.name, MAX_LABEL)

@@ -6,6 +6,7 @@
 //! makes at most one step and holds the whole next status; the shell writes that first and acts
 //! after, so that a crash between any two steps is met again by the same plan.
 
+mod delete;
 mod input;
 mod load;
 mod settle;
@@ -140,6 +141,10 @@ pub(crate) enum Action {
     Create(Box<Job>),
     /// To delete Jobs of these uids.
     Delete(Vec<JobReference>),
+    /// To add the finalizer.
+    Hold,
+    /// To remove the finalizer.
+    Release,
 }
 
 /// An action, and when to look again.
@@ -194,10 +199,12 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn step(&mut self) -> Step {
         if self.observed.import.metadata.deletion_timestamp.is_some() {
-            // Its Jobs go with it; what it has loaded stays.
-            return (Action::None, None);
+            return self.leave();
         }
         let Some(run) = self.status.run else { return self.start_run(1) };
+        if let Some(step) = self.hold() {
+            return step;
+        }
         let next = self.next_run_wanted();
         if self.status.finish_time.is_some() {
             return if next.is_some() {

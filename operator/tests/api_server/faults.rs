@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     calls::{Calls, Fault},
-    support::{Shop, outcome, rules},
+    support::{Shop, now, outcome, rules},
 };
 
 /// Runs side by side, each with an operator and a namespace of its own.
@@ -47,6 +47,8 @@ const ELSEWHERE: [&str; 4] = [
 struct Life {
     name: &'static str,
     retries: u32,
+    /// Whether it is deleted once it has ended, with its sales.
+    is_reverted: bool,
     /// What becomes of each Job, by the end of its name.
     jobs: &'static [(&'static str, End)],
     reason: &'static str,
@@ -63,14 +65,19 @@ enum End {
 
 const LIVES: [Life; 3] = [
     Life {
-        name: "published",
+        name: "published and reverted",
         retries: 5,
-        jobs: &[("-1-1", End::Says("Published", "Published"))],
+        is_reverted: true,
+        jobs: &[
+            ("-1-1", End::Says("Published", "Published")),
+            ("-1-revert-1", End::Says("Reverted", "Reverted")),
+        ],
         reason: "Published",
     },
     Life {
         name: "retried",
         retries: 5,
+        is_reverted: false,
         jobs: &[
             ("-1-1", End::Says("Fault", "DatabaseUnavailable")),
             ("-1-2", End::Says("Refused", "InvalidHeader")),
@@ -80,6 +87,7 @@ const LIVES: [Life; 3] = [
     Life {
         name: "settled",
         retries: 0,
+        is_reverted: false,
         jobs: &[("-1-1", End::Dies), ("-1-settle-1", End::Says("Abandoned", "Abandoned"))],
         reason: "RetriesExhausted",
     },
@@ -133,12 +141,14 @@ async fn live(life: Life, fault: Option<(String, Fault)>) -> Calls {
     let calls = fault.map_or_else(Calls::default, |(call, fault)| Calls::with(&call, fault));
     let mut shop = Shop::open_without_operator().await;
     shop.job_ttl = SignedDuration::ZERO;
-    let import = shop.import("march", json!({"retries": life.retries})).await;
+    let on_delete = if life.is_reverted { "Revert" } else { "Keep" };
+    let spec = json!({"retries": life.retries, "onDelete": on_delete});
+    let import = shop.import("march", spec).await;
     shop.start_operator_with(&calls);
-    let mut made = BTreeMap::new();
+    let (mut made, mut end) = (BTreeMap::new(), None);
     let lived = timeout(PATIENCE, async {
         let mut has_ended = false;
-        while !is_over(&shop).await {
+        while !is_over(&shop, life, &mut end).await {
             if calls.ends.is_cancelled() && !has_ended {
                 has_ended = true;
                 shop.kill_operator().await;
@@ -149,18 +159,30 @@ async fn live(life: Life, fault: Option<(String, Fault)>) -> Calls {
         }
     });
     let in_time = Box::pin(lived).await.is_ok();
-    let status = shop.get("march").await.status.unwrap_or_default();
-    assert!(in_time, "{told}: it never ends: {status:#?}");
-    check(&told, life, &status, &made);
+    let there = shop.api::<SalesImport>().get_opt("march").await.unwrap();
+    assert!(in_time, "{told}: it never ends: {there:#?}");
+    check(&told, life, &end.unwrap_or_default(), &made);
     assert!(calls.has_struck(), "{told}: that call was never made");
     shop.stop_operator().await;
     calls
 }
 
-/// Whether the import has ended and its Jobs are cleared away.
-async fn is_over(shop: &Shop) -> bool {
-    let status = shop.get("march").await.status.unwrap_or_default();
-    status.finish_time.is_some() && shop.jobs().await.is_empty()
+/// Whether the import has ended and its Jobs are cleared away; if it is to be reverted, whether it
+/// is gone. Notes how its run ended.
+async fn is_over(shop: &Shop, life: Life, end: &mut Option<SalesImportStatus>) -> bool {
+    let Some(import) = shop.api::<SalesImport>().get_opt("march").await.unwrap() else {
+        return true;
+    };
+    let status = import.status.unwrap_or_default();
+    if import.metadata.deletion_timestamp.is_some() || status.finish_time.is_none() {
+        return false;
+    }
+    let is_over = shop.jobs().await.is_empty();
+    *end = Some(status);
+    if is_over && life.is_reverted {
+        shop.api::<SalesImport>().delete("march", &now()).await.unwrap();
+    }
+    is_over && !life.is_reverted
 }
 
 /// Plays the Job controller, the kubelet and the garbage collector for a moment, and notes the

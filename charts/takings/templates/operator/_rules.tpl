@@ -2,7 +2,7 @@
 {{- define "takings.operatorRules" -}}
 - apiGroups: [takings.dev]
   resources: [salesimports]
-  verbs: [get, list, watch, create]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [takings.dev]
   resources: [salesimportschedules]
   verbs: [get, list, watch]

@@ -9,13 +9,14 @@ use k8s_openapi::{api::batch::v1::Job, apimachinery::pkg::apis::meta::v1::Time};
 use kube::ResourceExt as _;
 use ledger::{Outcome, outcome::RunResult};
 
-use super::{Action, Planner, SAFETY, SOON, Step, backoff, later, seconds, until};
+use super::{Action, Planner, SAFETY, SOON, Step, backoff, delete::reverts, later, seconds, until};
 use crate::{
     crd::{
         conditions,
         status::{JobReference, SettleStatus},
     },
     sales_import::{
+        arguments,
         attempt::{self, Progress},
         job,
         start::Hindrance,
@@ -28,6 +29,9 @@ const UNCERTAIN_AFTER_SECONDS: i64 = 60;
 const HOW_TO_TRY_AGAIN: &str =
     "To try again, set the annotation takings.dev/run-again to another value.";
 
+const HOW_TO_KEEP: &str =
+    "To let it go and keep its sales, set its annotation takings.dev/keep-sales to true.";
+
 impl Planner<'_> {
     pub(super) fn settle(&mut self, next_run: Option<&'static str>) -> Step {
         let Some(mut settle) = self.status.settle.clone() else { return self.load() };
@@ -38,22 +42,31 @@ impl Planner<'_> {
         if let Some(outcome) = self.late_outcome() {
             return self.conclude(&settle, Some(outcome));
         }
-        if attempt::may_have_started(&self.observed.load) {
-            self.status.importer_start_time.get_or_insert(Time(self.now));
-        }
-        if let Some(step) = self.clear_load_job() {
+        if let Some(step) = self.end_importer(&settle) {
             return step;
         }
         if self.status.importer_start_time.is_some() {
             return self.ask_ledger(settle);
         }
-        if self.load_job().is_none() && self.observed.load.pods.is_empty() {
-            return self.conclude(&settle, None);
+        self.conclude(&settle, None)
+    }
+
+    /// What is to be done before no importer is at work, and it is known whether one ever was.
+    pub(super) fn end_importer(&mut self, settle: &SettleStatus) -> Option<Step> {
+        if attempt::may_have_started(&self.observed.load) {
+            self.status.importer_start_time.get_or_insert(Time(self.now));
+        }
+        if let Some(step) = self.clear_load_job() {
+            return Some(step);
+        }
+        let is_gone = self.load_job().is_none() && self.observed.load.pods.is_empty();
+        if is_gone || self.status.importer_start_time.is_some() {
+            return None;
         }
         if self.now >= later(settle.start_time.0, seconds(UNCERTAIN_AFTER_SECONDS)) {
             self.status.importer_start_time = Some(Time(self.now));
         }
-        (Action::None, Some(SOON))
+        Some((Action::None, Some(SOON)))
     }
 
     /// The importer may still have said how it ended.
@@ -80,7 +93,7 @@ impl Planner<'_> {
         Some((Action::Delete(vec![job]), Some(SOON)))
     }
 
-    fn ask_ledger(&mut self, settle: SettleStatus) -> Step {
+    pub(super) fn ask_ledger(&mut self, settle: SettleStatus) -> Step {
         if let Some(due) = settle.next_attempt_time.as_ref().filter(|due| self.now < due.0) {
             return (Action::None, Some(until(self.now, due.0)));
         }
@@ -88,13 +101,17 @@ impl Planner<'_> {
             return self.ask_anew(settle);
         };
         match self.progress(&job, &self.observed.settle) {
+            Progress::Ended(outcome) if reverts(&settle) => match outcome.result {
+                RunResult::Reverted => self.reverted(&outcome.message),
+                _ => self.ask_later(settle, &outcome.message, Action::None),
+            },
             Progress::Ended(outcome) if outcome.result.is_final() => {
                 self.conclude(&settle, Some(*outcome))
             }
             Progress::Ended(outcome) => self.ask_later(settle, &outcome.message, Action::None),
             Progress::Lost(message) => self.ask_later(settle, &message, Action::None),
             Progress::TimedOut => self.ask_later(settle, "It took too long.", Action::None),
-            Progress::NotMade => self.make_settle(&job),
+            Progress::NotMade => self.make_asking(&settle, &job),
             Progress::NameTaken => {
                 self.ask_later(settle, "A Job of its name is not ours.", Action::None)
             }
@@ -114,7 +131,12 @@ impl Planner<'_> {
     fn ask_anew(&mut self, settle: SettleStatus) -> Step {
         let attempt = settle.attempt.saturating_add(1);
         let run = self.status.run.unwrap_or_default();
-        let name = self.observed.identity.settle_job(run, attempt);
+        let identity = &self.observed.identity;
+        let name = if reverts(&settle) {
+            identity.revert_job(run, attempt)
+        } else {
+            identity.settle_job(run, attempt)
+        };
         self.status.settle = Some(SettleStatus {
             attempt,
             job: Some(JobReference { name, uid: None }),
@@ -125,15 +147,21 @@ impl Planner<'_> {
         (Action::None, Some(SOON))
     }
 
-    fn make_settle(&mut self, job: &JobReference) -> Step {
+    fn make_asking(&mut self, settle: &SettleStatus, job: &JobReference) -> Step {
         if let Some(message) = self.observed.refused.clone() {
             self.outcome_unknown(Some(&message));
             return (Action::None, Some(SAFETY));
         }
         let (observed, run) = (self.observed, self.status.run.unwrap_or_default());
-        let import = (&observed.import, &observed.identity);
-        let dataset = self.status.dataset.as_ref().unwrap_or(&observed.import.spec.dataset);
-        let job = job::settle(import, (&job.name, run), dataset, &self.settings.importer);
+        let (import, identity) = (&observed.import, &observed.identity);
+        let dataset = self.status.dataset.as_ref().unwrap_or(&import.spec.dataset);
+        let arguments = if reverts(settle) {
+            arguments::revert(identity, run, dataset)
+        } else {
+            arguments::settle(identity, run, dataset)
+        };
+        let settings = &self.settings.importer;
+        let job = job::ask((import, identity), (&job.name, run), arguments, settings);
         (Action::Create(Box::new(job)), Some(SOON))
     }
 
@@ -167,13 +195,25 @@ impl Planner<'_> {
     pub(super) fn outcome_unknown(&mut self, hindrance: Option<&str>) {
         let Some(settle) = &self.status.settle else { return };
         let why = &settle.message;
-        let message = match hindrance {
-            None => format!("{why} The ledger is being asked how the run ended."),
-            Some(hindrance) => {
-                format!("{why} The ledger can't say yet how the run ended: {hindrance}")
-            }
+        let (reason, message) = match (hindrance, reverts(settle)) {
+            (None, false) => (
+                conditions::OUTCOME_UNKNOWN,
+                format!("{why} The ledger is being asked how the run ended."),
+            ),
+            (Some(hindrance), false) => (
+                conditions::OUTCOME_UNKNOWN,
+                format!("{why} The ledger can't say yet how the run ended: {hindrance}"),
+            ),
+            (None, true) => (
+                conditions::REVERTING,
+                format!("{why} Its sales are being taken out of the figures."),
+            ),
+            (Some(hindrance), true) => (
+                conditions::REVERTING,
+                format!("{why} {HOW_TO_KEEP} Its sales can't be reverted yet: {hindrance}"),
+            ),
         };
-        self.in_progress(conditions::OUTCOME_UNKNOWN, &message);
+        self.in_progress(reason, &message);
     }
 
     fn conclude(&mut self, settle: &SettleStatus, outcome: Option<Outcome>) -> Step {

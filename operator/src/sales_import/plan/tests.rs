@@ -2,6 +2,7 @@
 
 mod anything;
 mod attempts;
+mod deleted;
 mod gitops;
 mod held_back;
 mod next_run;

@@ -58,16 +58,17 @@ fn happening() -> impl Strategy<Value = Happening> {
 fn happen(world: &mut World, happening: &Happening) {
     let job = world.current().unwrap_or_default();
     let settling = job.contains("-settle-");
+    let asks = settling || job.contains("-revert-");
     match happening {
         Happening::Reconcile => drop(world.reconcile(false)),
         Happening::Hear(watch) => world.hear(*watch),
         Happening::Crash => drop(world.reconcile(true)),
         Happening::Pass(seconds) => world.pass(*seconds),
         Happening::PodStarts => world.start(&job),
-        Happening::LoadEnds(result) if !settling && !job.is_empty() => {
+        Happening::LoadEnds(result) if !asks && !job.is_empty() => {
             world.load_ends(&job, *result);
         }
-        Happening::PodDies { published } if !settling && world.is_running(&job) => {
+        Happening::PodDies { published } if !asks && world.is_running(&job) => {
             if *published {
                 let run = world.status().run.unwrap_or(1);
                 world.ledger.entry(run).or_insert(RunResult::Published);
@@ -80,7 +81,8 @@ fn happen(world: &mut World, happening: &Happening) {
             world.container(&job, &json!({"waiting": {"reason": "ErrImagePull", "message": "no"}}));
         }
         Happening::SettleAnswers if settling => world.settle_answers(&job),
-        Happening::SettleFails if settling => world.say(&job, RunResult::Fault),
+        Happening::SettleAnswers if asks => world.revert_answers(&job),
+        Happening::SettleFails if asks => world.say(&job, RunResult::Fault),
         // The API server refuses this once a run has published.
         Happening::Edit(dataset) if world.status().published_run.is_none() => {
             world.edit("dataset", json!(format!("dataset-{dataset}")));
@@ -109,7 +111,46 @@ fn come_to_an_end(world: &mut World) {
     panic!("it never ends: {:#?}", world.import.status);
 }
 
+/// From now on everything works, and it is deleted.
+fn come_to_be_gone(world: &mut World) {
+    for _ in 0..60 {
+        world.rest();
+        if world.is_gone() {
+            return;
+        }
+        if let Some(job) = world.current() {
+            world.revert_answers(&job);
+        }
+        world.pass(60);
+    }
+    panic!("it is never let go: {:#?}", world.import.status);
+}
+
 proptest! {
+    #[test]
+    fn whatever_happens_nothing_of_an_import_that_was_to_be_reverted_is_left(
+        before in proptest::collection::vec(happening(), 0..60),
+        after in proptest::collection::vec(happening(), 0..40),
+    ) {
+        let spec = json!({"retries": 2, "startDeadlineSeconds": 300, "onDelete": "Revert"});
+        let mut world = World::with_caches(spec);
+        for one in &before {
+            happen(&mut world, one);
+        }
+        world.delete();
+        for one in &after {
+            happen(&mut world, one);
+        }
+        come_to_be_gone(&mut world);
+        let published = |result: &RunResult| *result == RunResult::Published;
+        prop_assert!(!world.ledger.values().any(published), "{:?}", world.ledger);
+        // Nor can it be any more: a run whose importer was ever at work has its end.
+        for job in world.started.iter().filter(|job| !job.contains("-settle-") && !job.contains("-revert-")) {
+            let run = job.rsplit('-').nth(1).unwrap().parse().unwrap();
+            prop_assert!(world.ledger.contains_key(&run), "{job}: {:?}", world.ledger);
+        }
+    }
+
     #[test]
     fn whatever_happens_an_import_ends_as_the_ledger_says(
         happenings in proptest::collection::vec(happening(), 0..80),

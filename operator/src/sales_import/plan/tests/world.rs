@@ -1,19 +1,19 @@
 //! A cluster and a ledger in a few lines, in which plans are carried out.
 
+mod cluster;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
-    api::core::v1::{Event, Pod},
+    api::core::v1::Event,
+    apimachinery::pkg::apis::meta::v1::Time,
     jiff::{SignedDuration, Timestamp},
 };
 use kube::ResourceExt as _;
-use ledger::{
-    Currency, Dataset, Outcome, Run,
-    outcome::{Reason, RunResult},
-};
+use ledger::outcome::RunResult;
 use serde_json::{Value, json};
 
-use crate::crd::{SalesImport, SalesImportStatus, status::JobReference};
+use crate::crd::{REVERT_SALES, RUN_AGAIN, SalesImport, SalesImportStatus, status::JobReference};
 use crate::sales_import::{
     attempt::{self, Seen},
     job::ImporterSettings,
@@ -162,8 +162,24 @@ impl World {
     }
 
     pub(super) fn run_again(&mut self, token: &str) {
+        self.annotate(RUN_AGAIN, token);
+    }
+
+    /// Somebody deletes it; with a finalizer it stays for now.
+    pub(super) fn delete(&mut self) {
         self.next_version();
-        self.import.annotations_mut().insert(crate::crd::RUN_AGAIN.into(), token.into());
+        *self.import.metadata.generation.get_or_insert_default() += 1;
+        self.import.metadata.deletion_timestamp = Some(Time(self.now));
+    }
+
+    /// Whether it was deleted, and nothing holds it any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.import.metadata.deletion_timestamp.is_some() && self.import.finalizers().is_empty()
+    }
+
+    pub(super) fn annotate(&mut self, annotation: &str, value: &str) {
+        self.next_version();
+        self.import.annotations_mut().insert(annotation.into(), value.into());
     }
 
     pub(super) fn pass(&mut self, seconds: i64) {
@@ -261,6 +277,14 @@ impl World {
                     self.jobs.remove(&job.name);
                 }
             }
+            Action::Hold => {
+                self.import.finalizers_mut().push(REVERT_SALES.into());
+                self.next_version();
+            }
+            Action::Release => {
+                self.import.finalizers_mut().retain(|one| one != REVERT_SALES);
+                self.next_version();
+            }
         }
     }
 
@@ -272,97 +296,6 @@ impl World {
             None => status.job?.name,
         };
         self.jobs.contains_key(&name).then_some(name)
-    }
-
-    /// Puts the Pod of a Job into a state of its container.
-    pub(super) fn container(&mut self, job: &str, state: &Value) {
-        self.pod(
-            job,
-            json!({"containerStatuses": [{
-                "name": "importer", "image": "", "imageID": "", "ready": false, "restartCount": 0,
-                "state": state,
-            }]}),
-        );
-    }
-
-    /// Gives a Job one Pod of that status.
-    #[expect(clippy::needless_pass_by_value, reason = "as `json!` gives it")]
-    pub(super) fn pod(&mut self, job: &str, status: Value) {
-        let Some(seen) = self.jobs.get_mut(job) else { return };
-        let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": job,
-            "uid": seen.job.as_ref().unwrap().uid(), "controller": true});
-        let pod = json!({"metadata": {"name": format!("{job}-x"), "ownerReferences": [owner]},
-            "status": status});
-        seen.pods = vec![serde_json::from_value::<Pod>(pod).unwrap()];
-    }
-
-    pub(super) fn event(&mut self, job: &str, type_: &str, reason: &str, message: &str) {
-        let event = json!({"metadata": {}, "involvedObject": {}, "type": type_,
-            "reason": reason, "message": message});
-        let event: Event = serde_json::from_value(event).unwrap();
-        self.jobs.get_mut(job).unwrap().events.push(event);
-    }
-
-    pub(super) fn start(&mut self, job: &str) {
-        self.started.insert(job.to_owned());
-        self.container(job, &json!({"running": {"startedAt": null}}));
-    }
-
-    /// The Job's end, as the Job controller tells it.
-    pub(super) fn job_condition(&mut self, job: &str, type_: &str, reason: &str) {
-        let Some(job) = self.jobs.get_mut(job).and_then(|seen| seen.job.as_mut()) else { return };
-        let condition = json!([{"type": type_, "status": "True", "reason": reason}]);
-        let status = job.status.get_or_insert_default();
-        status.conditions = Some(serde_json::from_value(condition).unwrap());
-    }
-
-    /// The importer of a Job says how it ended, with the exit code that belongs to it.
-    pub(super) fn say(&mut self, job: &str, result: RunResult) {
-        let outcome = self.outcome(result);
-        self.say_exactly(job, &outcome.to_json(), i32::from(result.exit_code()));
-    }
-
-    pub(super) fn say_exactly(&mut self, job: &str, message: &str, exit_code: i32) {
-        self.started.insert(job.to_owned());
-        self.container(job, &json!({"terminated": {"exitCode": exit_code, "message": message}}));
-    }
-
-    pub(super) fn outcome(&self, result: RunResult) -> Outcome {
-        let reason = match result {
-            RunResult::Published => Reason::Published,
-            RunResult::AlreadyLoaded => Reason::AlreadyLoaded,
-            RunResult::Refused => Reason::TooManyRejected,
-            RunResult::Abandoned => Reason::Abandoned,
-            RunResult::Fault | RunResult::DryRun => Reason::DatabaseUnavailable,
-        };
-        let run = Run(self.status().run.unwrap_or(1));
-        Outcome::bare(
-            (UID.parse().unwrap(), run),
-            (Dataset::default(), Currency::default()),
-            (result, reason),
-            format!("It ended: {}.", result.as_str()),
-        )
-    }
-
-    /// A load that gets as far as the ledger lets it: a run that has ended stays as it ended.
-    pub(super) fn load_ends(&mut self, job: &str, result: RunResult) {
-        let run = self.status().run.unwrap_or(1);
-        let result = *self.ledger.get(&run).unwrap_or(&result);
-        if result.is_final() {
-            self.ledger.insert(run, result);
-        }
-        self.say(job, result);
-    }
-
-    /// A settle Job gets its answer.
-    pub(super) fn settle_answers(&mut self, job: &str) {
-        let run = self.status().run.unwrap_or(1);
-        let result = *self.ledger.entry(run).or_insert(RunResult::Abandoned);
-        self.say(job, result);
-    }
-
-    pub(super) fn is_running(&self, job: &str) -> bool {
-        self.jobs.get(job).is_some_and(attempt::may_have_started)
     }
 }
 
