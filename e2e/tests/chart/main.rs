@@ -1,6 +1,8 @@
 //! The chart, rendered and judged without a cluster: by helm, by kubeconform, and by a real API
 //! server, which knows best.
 
+mod admission;
+
 use anyhow::{Context, Result};
 use e2e::{examples, repository, schemas};
 use harness::{apiserver::ApiServer, cache, program, tools};
@@ -56,16 +58,9 @@ fn manifests_and_examples_are_what_kubeconform_calls_valid() -> Result<()> {
 
 #[test]
 fn an_api_server_takes_all_and_finds_each_pod_restricted() -> Result<()> {
-    let server = ApiServer::shared()?;
-    let kubectl = |arguments: &[&str]| {
-        let mut command = Command::new(tools::path("kubectl")?);
-        program::run(command.arg("--kubeconfig").arg(server.kubeconfig()).args(arguments))
-    };
     let namespace = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/namespace.yaml");
     kubectl(&["apply", "-f", &namespace.to_string_lossy()])?;
-    let crds = repository("crds");
-    kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &crds.to_string_lossy()])?;
-    kubectl(&["wait", "--for=condition=Established", "-f", &crds.to_string_lossy()])?;
+    install_crds()?;
     // A Pod that is not restricted is a warning, and a warning is an error.
     let strictly = ["--dry-run=server", "--validate=strict", "--warnings-as-errors"];
     for file in manifests("server")? {
@@ -195,6 +190,19 @@ fn chart() -> String {
 
 fn helm(arguments: &[&str]) -> Result<String> {
     program::run(Command::new(tools::path("helm")?).args(arguments))
+}
+
+/// Asks a real API server.
+fn kubectl(arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new(tools::path("kubectl")?);
+    let kubeconfig = ApiServer::shared()?.kubeconfig();
+    program::run(command.arg("--kubeconfig").arg(kubeconfig).args(arguments))
+}
+
+fn install_crds() -> Result<()> {
+    let crds = repository("crds");
+    kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &crds.to_string_lossy()])?;
+    kubectl(&["wait", "--for=condition=Established", "-f", &crds.to_string_lossy()]).map(drop)
 }
 
 fn render(arguments: &[&str]) -> Result<String> {
