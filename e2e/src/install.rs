@@ -109,6 +109,7 @@ fn values(takings: &Takings) -> Result<Value> {
     let Images { operator, importer, api } = &takings.images;
     let (operator, importer, api) = (split(operator)?, split(importer)?, split(api)?);
     let mut values = json!({
+        "networkPolicy": {"databasePorts": [takings.server.port()]},
         "database": {
             "caKey": "ca.crt",
             "migrations": {"caKey": "ca.crt"},

@@ -142,6 +142,46 @@ fn operators_share_one_lease_of_their_namespace_and_may_touch_no_other() -> Resu
     Ok(())
 }
 
+#[test]
+fn importers_are_reached_by_the_operator_alone_and_reach_what_they_need() -> Result<()> {
+    let values = "operator.watchNamespaces={shop},networkPolicy.importer.namespaces={shop,pier}";
+    let documents = documents(&render(&["--set", values])?)?;
+    let policies = documents.iter().filter(|one| one["kind"] == "NetworkPolicy");
+    let is_importers = |one: &&Value| one["metadata"]["name"] == "takings-importer";
+    let (importers, others): (Vec<_>, Vec<_>) = policies.partition(is_importers);
+    let namespaces: Vec<_> = importers.iter().map(|one| &one["metadata"]["namespace"]).collect();
+    assert_eq!(namespaces, ["shop", "pier"]);
+    for policy in importers {
+        let selected = json!({"matchLabels": {"app.kubernetes.io/name": "takings-importer"}});
+        assert_eq!(policy["spec"]["podSelector"], selected);
+        let [from] = &policy["spec"]["ingress"][0]["from"].as_array().context("nobody")?[..] else {
+            panic!("{policy:#}")
+        };
+        assert_eq!(from["podSelector"]["matchLabels"]["app.kubernetes.io/component"], "operator");
+        let ports = |rule: &Value| {
+            rule["ports"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|one| one["port"].clone())
+                .collect::<Vec<_>>()
+        };
+        let egress = policy["spec"]["egress"].as_array().context("nothing")?;
+        let reached: Vec<_> = egress.iter().flat_map(ports).collect();
+        assert_eq!(reached, [53, 53, 5432, 443]);
+    }
+    // Each Pod of the release has one.
+    let mut components: Vec<_> = others
+        .iter()
+        .map(|one| {
+            one["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"].as_str()
+        })
+        .collect();
+    components.sort_unstable();
+    assert_eq!(components, ["api", "maintenance", "migrations", "operator"].map(Some));
+    Ok(())
+}
+
 fn lists_leases(document: &Value) -> bool {
     let rules = document["rules"].as_array().into_iter().flatten();
     rules.filter_map(|rule| rule["resources"].as_array()).flatten().any(|one| one == "leases")

@@ -77,6 +77,7 @@ fn values(place: &Place) -> Result<Value> {
             "migrations": {"caKey": "ca.crt"},
             "maintenance": {"caKey": "ca.crt"},
         });
+        values["networkPolicy"] = json!({"databasePorts": [server.port()]});
         // Files may be fetched from this machine, such as from `python3 -m http.server`.
         values["importer"] = json!({"allowHttp": true, "network": {"allow": [server.address()]}});
     }
