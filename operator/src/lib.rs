@@ -34,6 +34,7 @@ mod failpoint;
 mod index;
 pub mod leader;
 pub mod metrics;
+pub mod requests;
 pub mod run;
 pub mod sales_import;
 pub mod schedule;

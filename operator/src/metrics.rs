@@ -120,6 +120,8 @@ impl Metrics {
     fn begin(&self, controller: &str) -> impl Drop + use<> {
         let active = self.active.with_label_values(&[controller]);
         active.inc();
+        // There from the start, so that the first one is seen as an increase.
+        self.errors.with_label_values(&[controller]);
         Active(active)
     }
 

@@ -11,7 +11,10 @@ use std::{
 
 use anyhow::Context as _;
 use futures::future::{join, join_all};
-use kube::{Client, Resource, api::ListParams, core::NamespaceResourceScope};
+use kube::{
+    Client, Config, Resource, api::ListParams, client::ClientBuilder, core::NamespaceResourceScope,
+};
+use prometheus::Registry;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +23,7 @@ use crate::{
     crd::{SalesImport, SalesImportSchedule},
     leader::{Elector, Leadership, LeaseSettings, Lost},
     metrics::Metrics,
+    requests::Requests,
     sales_import::{self, Shared, Turns},
     schedule,
 };
@@ -30,8 +34,8 @@ use crate::{
 /// Where there is no cluster to be found, no admin port to be had, or the leadership was lost.
 pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let election = settings.leader.settings()?;
-    let client = Client::try_default().await.context("No Kubernetes cluster is to be found.")?;
     let registry = telemetry::metrics::registry(env!("CARGO_PKG_VERSION"))?;
+    let client = client(&registry).await?;
     let metrics = Metrics::register(&registry)?;
     let is_ready = Arc::new(AtomicBool::new(false));
     let admin = telemetry::admin::serve(
@@ -58,6 +62,14 @@ pub async fn run(settings: OperatorSettings, shutdown: CancellationToken) -> any
     };
     let admin = async { admin.await.context("The admin port can't be served.") };
     tokio::try_join!(admin, controllers).map(|_| ())
+}
+
+/// The cluster that this program runs in, or the one of the kubeconfig.
+async fn client(registry: &Registry) -> anyhow::Result<Client> {
+    let config = Config::infer().await.context("No Kubernetes cluster is to be found.")?;
+    let builder =
+        ClientBuilder::try_from(config).context("The cluster's address or key is of no use.")?;
+    Ok(builder.with_layer(&Requests::register(registry)?).build())
 }
 
 struct Operator {

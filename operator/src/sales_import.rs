@@ -19,6 +19,7 @@ mod queue;
 mod reached;
 mod start;
 pub(crate) mod status;
+mod trace;
 mod turns;
 mod watched;
 

@@ -132,9 +132,17 @@ fn the_pure_core_knows_no_client_and_no_clock() {
     let words = ["async ", ".await", "kube::Client", "Api<", "::now()", "SystemTime", "Instant::"];
     for place in [
         "operator/src/leader/candidate.rs",
-        "operator/src/sales_import/plan.rs",
+        "operator/src/sales_import/announcement.rs",
+        "operator/src/sales_import/arguments.rs",
+        "operator/src/sales_import/attempt.rs",
         "operator/src/sales_import/job.rs",
+        "operator/src/sales_import/name.rs",
+        "operator/src/sales_import/plan.rs",
+        "operator/src/sales_import/plan",
+        "operator/src/sales_import/queue.rs",
+        "operator/src/sales_import/start.rs",
         "operator/src/sales_import/status.rs",
+        "operator/src/sales_import/trace.rs",
         "operator/src/schedule/plan.rs",
         "operator/src/schedule/calendar.rs",
         "operator/src/schedule/placeholder.rs",

@@ -63,7 +63,7 @@ fn eventually(what: &str, is_so: impl Fn() -> bool) -> Result<()> {
 }
 
 fn heeded(namespace: &str) -> Result<()> {
-    let is_refused = || create(namespace, json!({"dataset": "nobodys"})).is_err();
+    let is_refused = || create(namespace, &json!({"dataset": "nobodys"})).is_err();
     eventually("the policy is heeded", is_refused)
 }
 
@@ -80,11 +80,11 @@ fn write(command: &[&str], object: &Value) -> Result<String> {
 }
 
 /// What `kubectl create` says to a SalesImport with these fields, which is not kept.
-fn create(namespace: &str, fields: Value) -> Result<String> {
+fn create(namespace: &str, fields: &Value) -> Result<String> {
     write(&["create", "--dry-run=server", "-f"], &import(namespace, fields))
 }
 
-fn import(namespace: &str, fields: Value) -> Value {
+fn import(namespace: &str, fields: &Value) -> Value {
     let mut spec = json!({"dataset": "shop", "source": {"configMap": {"name": "a", "key": "b"}}});
     for (field, value) in fields.as_object().into_iter().flatten() {
         spec[field] = value.clone();
@@ -97,8 +97,7 @@ fn http(url: &str) -> Value {
     json!({"source": {"http": {"url": url}}})
 }
 
-fn store(kind: &str, store: Value) -> Value {
-    let mut store = store;
+fn store(kind: &str, mut store: Value) -> Value {
     store["key"] = "march.csv".into();
     json!({"source": {kind: store}})
 }
@@ -116,7 +115,7 @@ fn accepts_what_a_namespace_may_use() -> Result<()> {
         store("s3", json!({"bucket": "shop-sales", "endpoint": "https://minio.shop.example:9000"})),
         store("azure", json!({"account": "shop7", "container": "sales"})),
     ] {
-        create(NAMESPACE, fields)?;
+        create(NAMESPACE, &fields)?;
     }
     Ok(())
 }
@@ -143,7 +142,7 @@ fn rejects_what_is_not_the_namespaces_with_a_sentence() -> Result<()> {
         (store("azure", json!({"account": "shop8", "container": "sales"})), buckets),
         (store("s3", json!({"bucket": "shop-sales", "endpoint": "https://evil.com"})), hosts),
     ] {
-        let Err(said) = create(NAMESPACE, fields.clone()) else { bail!("{fields} was let in") };
+        let Err(said) = create(NAMESPACE, &fields) else { bail!("{fields} was let in") };
         assert!(said.to_string().contains(sentence), "{said}");
     }
     Ok(())
@@ -153,11 +152,11 @@ fn rejects_what_is_not_the_namespaces_with_a_sentence() -> Result<()> {
 fn rejects_all_lists_that_a_namespace_does_not_have_and_leaves_others_alone() -> Result<()> {
     install()?;
     for fields in [json!({}), json!({"dataset": "none"})] {
-        let Err(said) = create("policed-bare", fields) else { bail!("it was let in") };
+        let Err(said) = create("policed-bare", &fields) else { bail!("it was let in") };
         assert!(said.to_string().contains("Its datasets: none."), "{said}");
     }
-    create("policed-elsewhere", json!({"dataset": "pier"}))?;
-    create("policed-elsewhere", http("https://evil.com/a"))?;
+    create("policed-elsewhere", &json!({"dataset": "pier"}))?;
+    create("policed-elsewhere", &http("https://evil.com/a"))?;
     Ok(())
 }
 
@@ -168,7 +167,7 @@ fn accepts_changes_of_what_was_there_before_the_rule_but_for_the_spec() -> Resul
     let stricter = VALUES.replace("policed", there).replace("datasets: [shop", "datasets: [hill");
     let policy = policy(there, &stricter)?;
     kubectl(&["delete", "--ignore-not-found", "-f", &policy])?;
-    let earlier = import(there, json!({"dataset": "pier"}));
+    let earlier = import(there, &json!({"dataset": "pier"}));
     eventually("what an earlier test left is gone", || apply(&earlier).is_ok())?;
     kubectl(&["apply", "-f", &policy])?;
     heeded(there)?;

@@ -7,6 +7,7 @@ mod faults;
 mod gone;
 mod grants;
 mod lifecycle;
+mod metrics;
 mod sources;
 mod upgrade;
 mod waiting;

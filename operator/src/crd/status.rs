@@ -47,6 +47,10 @@ pub struct SalesImportStatus {
     /// runAgain: the value of the annotation `takings.dev/run-again` that the run answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_again: Option<String>,
+    /// traceparent: the trace that the run's Jobs go on with, as W3C writes it: that of the
+    /// annotation `takings.dev/traceparent`, else one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// startTime: when the run began; its deadline counts from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,

@@ -9,6 +9,7 @@ use k8s_openapi::api::{batch::v1::Job, core::v1::ObjectReference};
 use kube::{
     Api, Client, Resource as _, ResourceExt as _,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+    core::ObjectMeta,
     runtime::events::{Event, EventType, Recorder},
 };
 use serde_json::json;
@@ -18,6 +19,7 @@ use super::{
     attempt::Seen,
     newest::Newest,
     plan::{Action, Observed, Plan},
+    trace,
 };
 use crate::{
     crd::{REVERT_SALES, SalesImport, SalesImportStatus, status::JobReference},
@@ -193,14 +195,9 @@ impl Hands {
     ) -> Result<(), ApplyError> {
         self.writer()?;
         let Announcement { reason, note, is_warning, job } = announcement;
-        let (namespace, name) = (&import.metadata.namespace, &import.metadata.name);
-        let type_ = if *is_warning {
-            tracing::warn!(namespace, name, reason, "{note}");
-            EventType::Warning
-        } else {
-            tracing::info!(namespace, name, reason, "{note}");
-            EventType::Normal
-        };
+        log(import, announcement);
+        let namespace = &import.metadata.namespace;
+        let type_ = if *is_warning { EventType::Warning } else { EventType::Normal };
         let event = Event {
             type_,
             reason: reason.clone(),
@@ -250,6 +247,19 @@ impl Observed {
     }
 }
 
+/// What is told in an event is a log line too.
+fn log(import: &SalesImport, Announcement { reason, note, is_warning, .. }: &Announcement) {
+    let ObjectMeta { namespace, name, generation, .. } = &import.metadata;
+    let status = import.status.as_ref();
+    let (run, attempt) = (status.and_then(|one| one.run), status.and_then(|one| one.attempt));
+    let trace_id = status.and_then(|status| trace::id(status.traceparent.as_ref()?));
+    if *is_warning {
+        tracing::warn!(namespace, name, generation, run, attempt, trace_id, reason, "{note}");
+    } else {
+        tracing::info!(namespace, name, generation, run, attempt, trace_id, reason, "{note}");
+    }
+}
+
 /// Why the SalesImport was not written: it is another one by now, or gone.
 fn outdated(error: kube::Error) -> ApplyError {
     match error {
@@ -269,7 +279,7 @@ pub(crate) fn is_refusal(code: u16) -> bool {
 mod tests {
     use super::*;
     use crate::sales_import::name::Identity;
-    use kube::{Config, core::ObjectMeta, runtime::events::Reporter};
+    use kube::{Config, runtime::events::Reporter};
 
     #[tokio::test]
     async fn nothing_is_sent_without_the_leadership() {

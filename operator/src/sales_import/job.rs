@@ -102,9 +102,14 @@ pub(crate) fn run_of(job: &Job) -> Option<u32> {
 fn job(
     (import, identity): (&SalesImport, &Identity),
     (name, run): (&str, u32),
-    pod: PodSpec,
+    mut pod: PodSpec,
     deadline_seconds: i64,
 ) -> Job {
+    let traceparent = import.status.as_ref().and_then(|status| status.traceparent.clone());
+    for container in &mut pod.containers {
+        let variable = traceparent.clone().map(|value| variable("TRACEPARENT", value));
+        container.env.get_or_insert_default().extend(variable);
+    }
     let labels = labels(identity, run);
     let annotations = BTreeMap::from([(SALES_IMPORT.to_owned(), identity.name.clone())]);
     let metadata = |name: Option<String>| ObjectMeta {
@@ -184,11 +189,7 @@ fn container(
     arguments: Vec<String>,
     settings: &ImporterSettings,
 ) -> Container {
-    let further = settings.env.iter().map(|(name, value)| EnvVar {
-        name: name.clone(),
-        value: Some(value.clone()),
-        value_from: None,
-    });
+    let further = settings.env.iter().map(|(name, value)| variable(name, value.clone()));
     Container {
         name: CONTAINER.into(),
         image: Some(settings.image.clone()),
@@ -210,6 +211,10 @@ fn container(
         termination_message_policy: Some("File".into()),
         ..Container::default()
     }
+}
+
+fn variable(name: &str, value: String) -> EnvVar {
+    EnvVar { name: name.into(), value: Some(value), value_from: None }
 }
 
 fn database_url(spec: &SalesImportSpec) -> EnvVar {

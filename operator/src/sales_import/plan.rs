@@ -31,7 +31,7 @@ use super::{
     queue::Turn,
     reached::Reached,
     start::Hindrance,
-    status,
+    status, trace,
 };
 use crate::crd::{
     SalesImport, SalesImportStatus,
@@ -251,6 +251,7 @@ impl Planner<'_> {
             dataset: Some(import.spec.dataset.clone()),
             input_hash: Some(input::hash(&import.spec)),
             run_again: token.or(former.run_again),
+            traceparent: Some(trace::parent(import, &self.observed.identity, run)),
             ..SalesImportStatus::default()
         };
         self.next_attempt()
