@@ -18,28 +18,35 @@ use crate::crashes::{DEPLOYMENT, OPERATOR};
 const LINES: u32 = 200_000;
 
 /// An import that is at work, and whose file is served to its end once the gate is open.
-struct AtWork {
-    shop: Shop,
-    sales: Sales,
-    gate: Gate,
+pub(crate) struct AtWork {
+    pub(crate) shop: Shop,
+    pub(crate) sales: Sales,
+    pub(crate) gate: Gate,
     _web: FileServer,
 }
 
 impl AtWork {
-    fn begin(name: &str, seed: u32, further: Value) -> Result<Self> {
+    pub(crate) fn begin(name: &str, seed: u32, further: Value) -> Result<Self> {
+        let at_work = Self::start(name, seed, further)?;
+        let Self { shop, .. } = &at_work;
+        wait_for_mid_load(&shop.takings.server, &shop.dataset)?;
+        assert_eq!(shop.revenue()?["line_count"], 0, "a partial import is visible");
+        Ok(at_work)
+    }
+
+    /// The same, and nothing waited for.
+    pub(crate) fn start(name: &str, seed: u32, further: Value) -> Result<Self> {
         let (shop, sales, gate) =
             (Shop::open(name)?, sales::generate(seed, LINES), Gate::default());
         let web = serve_half(&shop.takings.cluster.host_address(), &sales, &gate)?;
         let mut spec = further;
         spec["source"] = json!({"http": {"url": web.url("january.csv")}});
         shop.import("january", spec)?;
-        wait_for_mid_load(&shop.takings.server, &shop.dataset)?;
-        assert_eq!(shop.revenue()?["line_count"], 0, "a partial import is visible");
         Ok(Self { shop, sales, gate, _web: web })
     }
 
     /// Waits for its end, which is to be a good one, without a retry counted.
-    fn ends_published(self) -> Result<()> {
+    pub(crate) fn ends_published(self) -> Result<()> {
         let status = self.shop.finished("january")?;
         assert_eq!(reason(&status, "Ready"), "Published", "{status:#}");
         assert_eq!((&status["run"], &status["failures"]), (&json!(1), &Value::Null), "{status:#}");
@@ -53,11 +60,11 @@ impl AtWork {
 }
 
 /// Keeps the operator as it is, and importers from being told to crash.
-fn steady() -> RwLockReadGuard<'static, ()> {
+pub(crate) fn steady() -> RwLockReadGuard<'static, ()> {
     OPERATOR.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-const LABEL: &str = "takings.dev/sales-import=january";
+pub(crate) const LABEL: &str = "takings.dev/sales-import=january";
 
 #[test]
 fn a_pod_that_is_deleted_begins_anew_without_a_retry_counted() -> Result<()> {

@@ -2,6 +2,7 @@
 //! faults that a cluster has. The release is shared; each test has a shop of its own.
 
 mod crashes;
+mod disrupted;
 mod examples;
 mod faults;
 mod gone;

@@ -40,6 +40,8 @@ pub const OUTCOME_UNKNOWN: &str = "OutcomeUnknown";
 pub const JOB_REFUSED: &str = "JobRefused";
 /// The Job's name is taken by a Job that is not this SalesImport's.
 pub const JOB_NAME_TAKEN: &str = "JobNameTaken";
+/// The Job was suspended by somebody else, such as Kueue, who decides when it starts.
+pub const JOB_SUSPENDED: &str = "JobSuspended";
 /// The Pod is not made: a quota, a policy.
 pub const POD_REFUSED: &str = "PodRefused";
 /// No node takes the Pod, or its claim is not bound.

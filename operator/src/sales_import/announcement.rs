@@ -4,7 +4,7 @@
 
 use crate::crd::{
     SalesImportStatus,
-    conditions::{QUEUED, REVERTED, REVERTING, RUNNING, STARTING, SUSPENDED},
+    conditions::{JOB_SUSPENDED, QUEUED, REVERTED, REVERTING, RUNNING, STARTING, SUSPENDED},
     status::JobReference,
 };
 
@@ -57,7 +57,7 @@ fn change(old: &SalesImportStatus, next: &SalesImportStatus) -> Option<Announcem
     let message = status::message(next).unwrap_or_default();
     Some(Announcement {
         is_warning: !is_success(next)
-            && ![QUEUED, REVERTED, REVERTING, SUSPENDED].contains(&reason),
+            && ![JOB_SUSPENDED, QUEUED, REVERTED, REVERTING, SUSPENDED].contains(&reason),
         reason: reason.into(),
         note: message[..message.floor_char_boundary(MAX_NOTE)].into(),
         job: None,

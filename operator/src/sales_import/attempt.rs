@@ -75,14 +75,38 @@ pub(crate) fn progress(
             Some(_) => Progress::NameTaken,
         };
     };
-    let pods: Vec<_> = seen.pods.iter().filter(|pod| is_owned(*pod, uid)).collect();
-    if let Some(outcome) = pods.iter().find_map(|pod| outcome(pod, identity, run)) {
+    let pods = seen.pods.iter().filter(|pod| is_owned(*pod, uid));
+    let job = seen.job.as_ref().filter(|job| job.uid().as_ref() == Some(uid));
+    let told: Vec<_> =
+        pods.map(|pod| (is_of_now(pod, job), pod, outcome(pod, identity, run))).collect();
+    let ends = |(is_of_now, _, outcome): &(bool, &Pod, Option<Outcome>)| {
+        outcome.clone().filter(|outcome| *is_of_now || outcome.result.is_final())
+    };
+    if let Some(outcome) = told.iter().find_map(ends) {
         return Progress::Ended(Box::new(outcome));
     }
-    match seen.job.as_ref().filter(|job| job.uid().as_ref() == Some(uid)) {
-        None => Progress::Lost("Its Job was deleted.".into()),
-        Some(job) => without_outcome(job, pods.first().copied(), &seen.events, now),
-    }
+    let Some(job) = job else { return Progress::Lost("Its Job was deleted.".into()) };
+    let pod = told.iter().find(|(is_of_now, ..)| *is_of_now).map(|(_, pod, _)| *pod);
+    without_outcome(job, pod, &seen.events, now)
+}
+
+/// Whether a Pod was not ended by a suspension of its Job, whose time begins anew with each
+/// resumption: such a Pod tells nothing of how the attempt stands.
+fn is_of_now(pod: &Pod, job: Option<&Job>) -> bool {
+    let Some(job) = job else { return true };
+    let began = job.status.as_ref().and_then(|status| status.start_time.as_ref());
+    let made = pod.metadata.creation_timestamp.as_ref();
+    !is_suspended(job) && made.zip(began).is_none_or(|(made, began)| made.0 >= began.0)
+}
+
+/// Whether somebody else, such as a queue of the cluster's, decides when the Job starts.
+pub(crate) fn is_suspended(job: &Job) -> bool {
+    job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true)
+}
+
+/// Since when the Job may have a Pod, once it was resumed.
+pub(crate) fn resumed(job: &Job) -> Option<Timestamp> {
+    Some(job.status.as_ref()?.start_time.as_ref()?.0)
 }
 
 fn without_outcome(job: &Job, pod: Option<&Pod>, events: &[Event], now: Timestamp) -> Progress {
@@ -94,6 +118,9 @@ fn without_outcome(job: &Job, pod: Option<&Pod>, events: &[Event], now: Timestam
     }
     if has_ended(job) {
         return Progress::Lost("Its Pod was deleted.".into());
+    }
+    if is_suspended(job) {
+        return Progress::Waiting(Some(start::suspended(job)));
     }
     match pod {
         Some(pod) if is_overdue(pod, now) => {

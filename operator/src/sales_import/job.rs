@@ -64,6 +64,9 @@ pub struct ImporterSettings {
     pub env: Vec<(String, String)>,
 }
 
+/// Labels of a SalesImport that its Jobs carry too: Kueue's, which say what queue they wait in.
+const PASSED_ON: &str = "kueue.x-k8s.io/";
+
 /// The Job of one attempt to load, to be given up after so many seconds.
 pub(crate) fn load(
     (import, identity): (&SalesImport, &Identity),
@@ -79,7 +82,11 @@ pub(crate) fn load(
     if let Some(credentials) = credentials(&import.spec) {
         mount(&mut pod, credentials, CREDENTIALS);
     }
-    job((import, identity), (name, run), pod, deadline_seconds)
+    let mut job = job((import, identity), (name, run), pod, deadline_seconds);
+    let labels = import.labels().iter().filter(|(label, _)| label.starts_with(PASSED_ON));
+    let passed_on = labels.map(|(label, value)| (label.clone(), value.clone()));
+    job.labels_mut().extend(passed_on);
+    job
 }
 
 /// The Job of one attempt to ask the ledger something: the importer's arguments say what.

@@ -1,6 +1,10 @@
 //! What keeps an importer from starting: a Pod and events in, a [`Hindrance`] out. Pure.
 
-use k8s_openapi::api::core::v1::{ContainerState, Event, Pod};
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{ContainerState, Event, Pod},
+};
+use kube::ResourceExt as _;
 
 use super::job::CONTAINER;
 use crate::crd::conditions;
@@ -32,6 +36,13 @@ pub(crate) fn hindrance(pod: Option<&Pod>, events: &[Event]) -> Option<Hindrance
                 .map(|message| Hindrance { reason: conditions::MOUNT_FAILED, message })
         }),
     }
+}
+
+/// Somebody else decides when the Job starts.
+pub(crate) fn suspended(job: &Job) -> Hindrance {
+    let name = job.name_any();
+    let message = format!("the Job {name} is suspended, and starts once it is resumed");
+    Hindrance { reason: conditions::JOB_SUSPENDED, message }
 }
 
 /// The state of the container that is to say the outcome.

@@ -155,6 +155,13 @@ impl Planner<'_> {
     fn waiting(&mut self, hindrance: Option<Hindrance>) -> Step {
         let limit = self.observed.import.spec.start_deadline_seconds;
         let began = self.status.attempt_time.as_ref().map_or(self.now, |time| time.0);
+        let job = self.observed.load.job.as_ref();
+        // While it is suspended only the run's own deadline holds.
+        let began = match job {
+            Some(job) if attempt::is_suspended(job) => self.now,
+            Some(job) => attempt::resumed(job).map_or(began, |resumed| resumed.max(began)),
+            None => began,
+        };
         let late = self.now >= later(began, seconds(limit));
         let poll = self.poll(hindrance.as_ref(), began, limit);
         match hindrance {

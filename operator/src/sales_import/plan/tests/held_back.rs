@@ -1,5 +1,6 @@
 //! Imports that are held back: suspended, or waiting for their turn.
 
+use kube::ResourceExt as _;
 use ledger::outcome::RunResult;
 use serde_json::json;
 
@@ -90,4 +91,59 @@ fn a_suspended_run_ends_at_its_deadline() {
     world.pass(100);
     world.rest();
     assert!(world.current().unwrap().contains("-settle-"));
+}
+
+#[test]
+fn a_job_that_a_queue_of_the_cluster_suspends_waits_and_goes_on_as_the_same_attempt() {
+    let mut world = World::new(json!({"retries": 0, "startDeadlineSeconds": 60}));
+    let queue = ("kueue.x-k8s.io/queue-name", "sales");
+    world.import.labels_mut().insert(queue.0.into(), queue.1.into());
+    world.rest();
+    let job = world.current().unwrap();
+    let labels = world.jobs[&job].job.as_ref().unwrap().labels().clone();
+    assert_eq!(labels.get(queue.0).map(String::as_str), Some(queue.1));
+    world.suspend_job(&job, true);
+    world.pass(600);
+    world.rest();
+    assert_eq!(
+        (world.reason(), world.conditions()),
+        ("JobSuspended".into(), vec!["Reconciling".into()])
+    );
+    world.suspend_job(&job, false);
+    world.pass(30);
+    world.start(&job);
+    world.rest();
+    assert_eq!(world.reason(), "Running");
+    // The queue takes it back, and its Pod is told to end.
+    world.suspend_job(&job, true);
+    world.say(&job, RunResult::Fault);
+    world.pass(600);
+    world.rest();
+    assert_eq!((world.reason(), world.status().attempt), ("JobSuspended".into(), Some(1)));
+    world.suspend_job(&job, false);
+    world.rest();
+    assert_eq!((world.made.len(), world.status().failures), (1, None), "its old Pod tells nothing");
+    world.jobs.get_mut(&job).unwrap().pods.clear();
+    world.load_ends(&job, RunResult::Published);
+    world.rest();
+    assert_eq!((world.reason(), world.made.len()), ("Published".into(), 1));
+}
+
+#[test]
+fn what_a_suspended_job_had_published_is_believed_and_a_resumed_one_has_a_deadline_to_start() {
+    let (mut world, job) = followed(json!({"startDeadlineSeconds": 60}));
+    world.start(&job);
+    world.suspend_job(&job, true);
+    world.load_ends(&job, RunResult::Published);
+    world.rest();
+    assert_eq!(world.reason(), "Published");
+    let (mut world, job) = followed(json!({"startDeadlineSeconds": 60}));
+    world.suspend_job(&job, true);
+    world.pass(600);
+    world.suspend_job(&job, false);
+    world.rest();
+    assert_eq!(world.reason(), "Starting");
+    world.pass(60);
+    world.rest();
+    assert_eq!(world.reason(), "StartDeadlineExceeded");
 }

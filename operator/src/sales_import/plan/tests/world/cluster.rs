@@ -1,6 +1,9 @@
 //! What the parts of the cluster do: the Job controller, the kubelet, the importer.
 
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::{
+    api::core::v1::{Event, Pod},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
 use kube::ResourceExt as _;
 use ledger::{
     Currency, Dataset, Outcome, Run,
@@ -28,8 +31,8 @@ impl World {
         let Some(seen) = self.jobs.get_mut(job) else { return };
         let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": job,
             "uid": seen.job.as_ref().unwrap().uid(), "controller": true});
-        let pod = json!({"metadata": {"name": format!("{job}-x"), "ownerReferences": [owner]},
-            "status": status});
+        let pod = json!({"metadata": {"name": format!("{job}-x"), "ownerReferences": [owner],
+            "creationTimestamp": Time(self.now)}, "status": status});
         seen.pods = vec![serde_json::from_value::<Pod>(pod).unwrap()];
     }
 
@@ -49,6 +52,14 @@ impl World {
         if self.jobs.contains_key(job) {
             self.started.insert(job.to_owned());
         }
+    }
+
+    /// Somebody else suspends a Job, or resumes it.
+    pub(in super::super) fn suspend_job(&mut self, job: &str, suspend: bool) {
+        let Some(job) = self.jobs.get_mut(job).and_then(|seen| seen.job.as_mut()) else { return };
+        job.spec.get_or_insert_default().suspend = Some(suspend);
+        let began = Some(Time(self.now)).filter(|_| !suspend);
+        job.status.get_or_insert_default().start_time = began;
     }
 
     /// The Job's end, as the Job controller tells it.
