@@ -125,8 +125,9 @@ impl Stage<'_> {
     }
 }
 
+/// And its Pod's end was seen too: of two watches either may be the first to tell.
 fn is_finished(life: &Life) -> bool {
-    life.finished.is_some()
+    life.finished.is_some() && life.ended.is_some()
 }
 
 fn count(count: usize) -> Result<f64> {
