@@ -4,7 +4,7 @@ everything = --workspace --features importer/failpoints,operator/failpoints
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop test torture fuzz fmt lint generate check-generated chart deny bench bench-long \
-        bench-peers images tools cluster-up cluster-down cluster-status clean
+        bench-peers bench-operator images tools cluster-up cluster-down cluster-status clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,8 @@ bench-long: ## Measure imports of 50 M lines, and into datasets that hold as man
 	$(cargo) run --release --bin bench -- long
 bench-peers: ## Measure other loaders of CSV files, installed into the cache
 	$(cargo) run --release --bin bench -- peers
+bench-operator: ## Measure the operator with thousands of SalesImports, on simulated nodes
+	$(cargo) run --release --bin bench -- operator
 images: ## Build the programs' images and load them into the cluster
 	@$(cargo) xtask images
 tools: ## Build Kubernetes and the other tools into the cache

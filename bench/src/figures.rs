@@ -34,6 +34,10 @@ pub(crate) const MICROSECONDS_A_LINE: Unit = Unit { name: "µs/line", is_better_
 pub(crate) const MEBIBYTES: Unit = Unit { name: "MiB", is_better_when_high: false };
 /// Requests a second.
 pub(crate) const REQUESTS: Unit = Unit { name: "requests/s", is_better_when_high: true };
+/// Imports that ended in a minute.
+pub(crate) const IMPORTS_A_MINUTE: Unit = Unit { name: "imports/min", is_better_when_high: true };
+/// Calls to the API server.
+pub(crate) const CALLS: Unit = Unit { name: "calls", is_better_when_high: false };
 
 /// A table that is printed row by row, since each takes its time.
 #[derive(Debug)]
@@ -60,7 +64,12 @@ pub(crate) fn rounds(
 pub(crate) fn once(measure: impl FnOnce(&mut Round) -> Result<()>) -> Result<Rounds> {
     let mut round = Round::default();
     measure(&mut round)?;
-    Ok(Rounds(vec![round]))
+    Ok(single(round))
+}
+
+/// What was measured once.
+pub(crate) fn single(round: Round) -> Rounds {
+    Rounds(vec![round])
 }
 
 impl Round {

@@ -14,6 +14,7 @@ mod files;
 mod full;
 mod import;
 mod long;
+mod operator;
 mod peers;
 mod process;
 mod programs;
@@ -68,6 +69,11 @@ enum Bench {
         #[arg(long, default_value_t = 5)]
         seconds: u32,
     },
+    /// The operator with thousands of SalesImports, in a cluster of simulated nodes
+    Operator {
+        #[command(flatten)]
+        size: operator::Size,
+    },
     /// The peer of `api`: a server that answers every request with the same bytes
     #[command(hide = true)]
     Bare {
@@ -76,6 +82,16 @@ enum Bench {
         /// What it answers
         body: String,
     },
+}
+
+impl Bench {
+    /// The programs that it measures.
+    fn programs(&self) -> &'static [&'static str] {
+        match self {
+            Self::Operator { .. } => &["takings-operator"],
+            _ => &["takings-importer", "takings-api"],
+        }
+    }
 }
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -100,7 +116,7 @@ fn main() -> anyhow::Result<()> {
     if let Bench::Bare { listen, body } = bench {
         return bare::serve(listen, body);
     }
-    let programs = Programs::find(programs.as_deref())?;
+    let programs = Programs::find(programs.as_deref(), bench.programs())?;
     let mut table = Table::begin()?;
     match bench {
         Bench::Import { size } => {
@@ -120,6 +136,7 @@ fn main() -> anyhow::Result<()> {
             let (lines, rounds) = size.or(300_000, 3);
             peers::run(&Rig::new(&programs)?, &mut table, lines, rounds)
         }
+        Bench::Operator { size } => operator::run(&programs, &mut table, size),
         Bench::Api { rounds, seconds } => api::run(&programs, &mut table, rounds, seconds),
         Bench::Bare { .. } => Ok(()),
     }

@@ -13,20 +13,20 @@ use harness::{program, progress};
 pub(crate) struct Programs(PathBuf);
 
 impl Programs {
-    /// Those of the folder, else of a release build.
-    pub(crate) fn find(folder: Option<&Path>) -> Result<Self> {
+    /// Those of the folder, else of a release build of the ones that are named.
+    pub(crate) fn find(folder: Option<&Path>, names: &[&str]) -> Result<Self> {
         match folder {
-            Some(folder) => Ok(Self(folder.to_owned())),
-            None => Self::build(),
+            Some(folder) => Ok(Self(std::path::absolute(folder)?)),
+            None => Self::build(names),
         }
     }
 
-    fn build() -> Result<Self> {
+    fn build(names: &[&str]) -> Result<Self> {
         let mut build = Command::new("cargo");
-        // Both at once and of no package in particular, as this program was built: otherwise what
+        // All at once and of no package in particular, as this program was built: otherwise what
         // they share would be built anew with other features.
         build.args(["build", "--release", "--locked"]);
-        build.args(["--bin", "takings-importer", "--bin", "takings-api"]);
+        build.args(names.iter().flat_map(|name| ["--bin", name]));
         progress::during("Build the programs", || program::show(&mut build))?;
         let here = std::env::current_exe()?;
         Ok(Self(here.parent().context("a program without a folder")?.to_owned()))

@@ -50,10 +50,10 @@ fn control_plane() -> Result<ControlPlane> {
         address: "127.0.0.1",
         services: "10.97.0.0/16",
         first_service: "10.97.0.1",
-        extra_arguments: &[
+        extra_arguments: vec![
             // Without a controller there are no service accounts, which Pods would need.
-            "--disable-admission-plugins=ServiceAccount",
-            "--endpoint-reconciler-type=none",
+            "--disable-admission-plugins=ServiceAccount".to_owned(),
+            "--endpoint-reconciler-type=none".to_owned(),
         ],
     })
 }

@@ -1,4 +1,4 @@
-//! The programs of Kubernetes and around it, built from Go modules that `tools/go.mod` pins.
+//! The programs of Kubernetes and around it, built from Go modules that `tools/` pins.
 //!
 //! In: a program's name. Out: the path of one of the pinned version, from the cache, from the
 //! PATH, or built now. Never: one of another version, or a download of a binary.
@@ -40,9 +40,10 @@ pub fn ensure(names: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that every program is there.
+/// Makes sure that every program is there, but those that few need.
 pub fn ensure_all() -> Result<()> {
-    let programs = catalogue::MODULES.iter().flat_map(|module| module.programs);
+    let usual = catalogue::MODULES.iter().filter(|module| module.folder.is_empty());
+    let programs = usual.flat_map(|module| module.programs);
     ensure(&programs.map(|program| program.name).collect::<Vec<_>>())
 }
 

@@ -5,7 +5,7 @@ mod run;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use harness::{apiserver, cluster, images, postgres, progress, tools};
+use harness::{apiserver, cluster, images, postgres, progress, simulation, tools};
 use std::process::ExitCode;
 
 /// The project's chores.
@@ -111,5 +111,6 @@ fn setup() -> Result<()> {
 fn down() -> Result<()> {
     cluster::down()?;
     apiserver::stop()?;
+    simulation::stop()?;
     postgres::stop_all()
 }

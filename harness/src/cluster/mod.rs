@@ -7,7 +7,6 @@
 
 mod dns;
 mod leftovers;
-mod managers;
 mod network;
 mod node;
 mod pause;
@@ -15,6 +14,7 @@ mod pause;
 use crate::{
     cache,
     control_plane::{ControlPlane, User},
+    managers::{self, Further},
     packages, program, progress, tools,
 };
 use anyhow::{Context, Result, bail};
@@ -160,7 +160,7 @@ impl Cluster {
         network::claim()?;
         network::create()?;
         self.control_plane.start(USERS)?;
-        managers::start(&self.control_plane)?;
+        managers::start(&self.control_plane, Further::default())?;
         dns::start(&self.control_plane)?;
         node::start(&self.control_plane)?;
         let kubelet = self.control_plane.daemon(node::KUBELET.name);
@@ -186,6 +186,6 @@ fn control_plane() -> Result<ControlPlane> {
         address: network::HOST,
         services: network::SERVICES,
         first_service: network::FIRST_SERVICE,
-        extra_arguments: &["--enable-admission-plugins=NodeRestriction"],
+        extra_arguments: vec!["--enable-admission-plugins=NodeRestriction".to_owned()],
     })
 }

@@ -22,7 +22,7 @@ pub(crate) struct ControlPlane {
     /// The network of Services; its first address is the API server's.
     pub(crate) services: &'static str,
     pub(crate) first_service: &'static str,
-    pub(crate) extra_arguments: &'static [&'static str],
+    pub(crate) extra_arguments: Vec<String>,
 }
 
 impl ControlPlane {
@@ -136,7 +136,7 @@ impl ControlPlane {
             "--service-account-issuer=https://kubernetes.default.svc",
             "--shutdown-delay-duration=0s",
         ]);
-        command.args(self.extra_arguments);
+        command.args(&self.extra_arguments);
         Ok(command)
     }
 

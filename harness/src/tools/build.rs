@@ -12,9 +12,9 @@ use std::{
 /// The oldest Go that the modules accept.
 const GO: (u32, u32) = (1, 26);
 
-/// The version of the module that `tools/go.mod` pins.
+/// The version of the module that its `go.mod` pins.
 pub(super) fn version(module: &Module) -> Result<String> {
-    let requirements = cache::read(&source().join("go.mod"))?;
+    let requirements = cache::read(&source(module).join("go.mod"))?;
     let mut words = requirements.lines().map(|line| line.trim_start_matches("require").trim());
     let version = words.find_map(|line| line.strip_prefix(module.path)?.strip_prefix(" v"));
     let version = version.and_then(|rest| rest.split(' ').next());
@@ -22,15 +22,15 @@ pub(super) fn version(module: &Module) -> Result<String> {
 }
 
 /// Where go.mod and go.sum lie.
-fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools")
+fn source(module: &Module) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools").join(module.folder)
 }
 
 /// The cache's folder for the module, as of exactly these versions of all.
 pub(super) fn folder(module: &Module) -> Result<PathBuf> {
     let mut pinned = Vec::new();
     for file in ["go.mod", "go.sum"] {
-        let path = source().join(file);
+        let path = source(module).join(file);
         pinned.extend(fs::read(&path).with_context(|| format!("can't read {}", path.display()))?);
     }
     Ok(cache::folder("tools")?.join(format!("{}-{}", module.name, cache::fingerprint(&pinned))))
@@ -87,7 +87,7 @@ pub(super) fn pause(kubernetes: &Module) -> Result<PathBuf> {
 }
 
 fn in_module<'a>(command: &'a mut Command, module: &Module) -> &'a mut Command {
-    command.current_dir(source()).env("GOFLAGS", "-mod=readonly");
+    command.current_dir(source(module)).env("GOFLAGS", "-mod=readonly");
     command.env("CGO_ENABLED", if module.cgo { "1" } else { "0" })
 }
 

@@ -1,10 +1,14 @@
-//! What is built from which module, and how. The versions stand in `tools/go.mod` alone.
+//! What is built from which module, and how. The versions stand in the `go.mod` files of
+//! `tools/` alone.
 
-/// A Go module that `tools/go.mod` pins, and how its programs are built.
+/// A Go module that a `go.mod` of `tools/` pins, and how its programs are built.
 #[derive(Debug)]
 pub(super) struct Module {
     /// What we call it.
     pub(super) name: &'static str,
+    /// Where its version is pinned: `tools/` itself, or a folder of it for what few need, so that
+    /// nobody else builds anything anew for it.
+    pub(super) folder: &'static str,
     /// The Go module that holds the programs.
     pub(super) path: &'static str,
     pub(super) programs: &'static [Program],
@@ -27,8 +31,15 @@ const fn program(name: &'static str, package: &'static str) -> Program {
     Program { name, package, version_arguments: &["--version"] }
 }
 
-const PLAIN: Module =
-    Module { name: "", path: "", programs: &[], tags: "", cgo: false, version_variables: &[] };
+const PLAIN: Module = Module {
+    name: "",
+    folder: "",
+    path: "",
+    programs: &[],
+    tags: "",
+    cgo: false,
+    version_variables: &[],
+};
 
 /// All of them, the quickest to build first.
 pub(super) const MODULES: &[Module] = &[
@@ -49,6 +60,7 @@ pub(super) const MODULES: &[Module] = &[
         tags: "seccomp",
         cgo: true,
         version_variables: &["main.version"],
+        ..PLAIN
     },
     Module {
         name: "etcd",
@@ -97,10 +109,18 @@ pub(super) const MODULES: &[Module] = &[
         ..PLAIN
     },
     KUBERNETES,
+    Module {
+        name: "kwok",
+        folder: "kwok",
+        path: "sigs.k8s.io/kwok",
+        programs: &[program("kwok", "sigs.k8s.io/kwok/cmd/kwok")],
+        ..PLAIN
+    },
 ];
 
 const KUBERNETES: Module = Module {
     name: "kubernetes",
+    folder: "",
     path: "k8s.io/kubernetes",
     programs: &[
         program("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
