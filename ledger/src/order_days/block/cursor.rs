@@ -22,10 +22,10 @@ pub struct OrderDays {
     rest: Rest,
     /// How many orders were read.
     orders: usize,
-    /// How many order-days were read.
-    order_days: usize,
-    /// Those of the last order.
+    /// Those of the last one.
     days: Vec<OrderDay>,
+    /// Where they end, among all order-days of the block.
+    end: usize,
 }
 
 /// Bytes of which the first are read.
@@ -69,7 +69,7 @@ impl OrderDays {
     /// Of a block's order-days.
     #[must_use]
     pub fn new(order_days: Vec<u8>) -> Self {
-        Self { rest: Rest::new(order_days), orders: 0, order_days: 0, days: Vec::new() }
+        Self { rest: Rest::new(order_days), orders: 0, days: Vec::new(), end: 0 }
     }
 
     /// Goes on to an order by its place in the block, not before the one it is at.
@@ -78,7 +78,7 @@ impl OrderDays {
             let Self { rest, days, .. } = self;
             rest.read(|input| read_order(input, days))?;
             self.orders += 1;
-            self.order_days += self.days.len();
+            self.end += self.days.len();
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl OrderDays {
     /// Where they lie in the block.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
-        self.order_days - self.days.len()..self.order_days
+        self.end - self.days.len()..self.end
     }
 }
 
