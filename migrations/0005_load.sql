@@ -104,6 +104,9 @@ CREATE FUNCTION takings.name_ids(p_load_id integer, p_table text, p_names text[]
 RETURNS integer[]
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
+-- Where a chunk has many new names, the whole table would be read anew for each.
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
     v_dataset_id integer := loading_dataset(p_load_id);

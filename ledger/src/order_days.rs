@@ -11,11 +11,13 @@ mod figures;
 mod fingerprint;
 mod key;
 mod meeting;
+mod merge;
 mod varint;
 
-pub use block::{Block, BlockError, OrderDay, OrderDays};
+pub use block::{Block, BlockError, Ids, OrderDay, OrderDays};
 pub use chunk::ChunkOrders;
 pub use figures::{DayFigures, Figures};
 pub use fingerprint::{Fingerprint, FingerprintKey};
-pub use key::OrderKey;
+pub use key::{Bound, OrderKey};
 pub use meeting::{Change, Meeting, Part, Place, Role, Superseded};
+pub use merge::Merge;

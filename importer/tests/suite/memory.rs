@@ -36,6 +36,29 @@ async fn ten_times_the_lines_take_the_same_memory() {
 }
 
 #[tokio::test]
+async fn ids_in_no_order_take_hardly_more() {
+    let shop = Shop::open().await;
+    let rising = Shape::of(400_000);
+    let (path, _) = shop.write_generated("rising.csv", &rising);
+    let rising_peak = peak_memory_bytes_in_small_chunks(&shop, &path).await;
+    let (path, _) = shop.write_generated("text.csv", &Shape { text_ids: true, ..rising });
+    let text_peak = peak_memory_bytes_in_small_chunks(&shop, &path).await;
+    // And with more in common than an order key has in its head.
+    let text = std::fs::read_to_string(&path).unwrap().replace(",W", ",SHOP-SINGAPORE-W");
+    let path = shop.write("shop.csv", text);
+    let shop_peak = peak_memory_bytes_in_small_chunks(&shop, &path).await;
+    let [rising, text, alike] = [rising_peak, text_peak, shop_peak].map(|peak| peak / MEBIBYTE);
+    eprintln!("{rising} MiB, then {text} and {alike} MiB");
+    assert!(text.max(alike) < rising + 10, "{rising} MiB, then {text} and {alike} MiB");
+}
+
+/// With about a thousand chunks, all of which hold ids of the same range.
+async fn peak_memory_bytes_in_small_chunks(shop: &Shop, path: &std::path::Path) -> u64 {
+    let path = path.to_str().unwrap();
+    peak_memory_bytes_with(shop, &["--file", path, "--chunk-bytes", "50000"]).await
+}
+
+#[tokio::test]
 async fn a_packed_file_in_another_encoding_takes_hardly_more() {
     let shop = Shop::open().await;
     let (path, _) = shop.write_generated("sales.csv", &Shape::of(200_000));

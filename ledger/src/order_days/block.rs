@@ -4,7 +4,11 @@
 //! is shared with the one before is left out), their order-days, and their fingerprints. The
 //! format is this module's alone; the database keeps bytes.
 
-use super::{Fingerprint, OrderKey, key, varint};
+mod cursor;
+
+pub use cursor::{Ids, OrderDays};
+
+use super::{Bound, Fingerprint, OrderKey, varint};
 use crate::Decimal;
 
 /// A block ends where its ids take this many bytes: a row of the table then fits a page.
@@ -25,10 +29,10 @@ pub struct OrderDay {
 /// Sorted orders with their order-days, encoded.
 #[derive(Clone, Debug, Default)]
 pub struct Block {
-    /// The head of the first id.
-    pub first: u128,
-    /// The head of the last id.
-    pub last: u128,
+    /// The bound of the first id.
+    pub first: Bound,
+    /// The bound of the last id.
+    pub last: Bound,
     /// How many orders.
     pub orders: u32,
     /// Their ids.
@@ -44,70 +48,7 @@ pub struct Block {
 #[error("A block of order-days can't be read.")]
 pub struct BlockError;
 
-/// The order-days of a block's orders.
-#[derive(Clone, Debug, Default)]
-pub struct OrderDays {
-    days: Vec<OrderDay>,
-    ends: Vec<usize>,
-}
-
-impl OrderDays {
-    /// Where those of an order, by its place in the block, lie in the block.
-    #[must_use]
-    pub fn range(&self, order: usize) -> std::ops::Range<usize> {
-        let start = order.checked_sub(1).and_then(|before| self.ends.get(before));
-        let end = self.ends.get(order).copied().unwrap_or_default();
-        start.copied().unwrap_or_default()..end
-    }
-
-    /// Those of an order, ascending.
-    #[must_use]
-    pub fn of(&self, order: usize) -> &[OrderDay] {
-        self.days.get(self.range(order)).unwrap_or_default()
-    }
-}
-
 impl Block {
-    /// The ids, ascending.
-    pub fn read_ids(ids: &[u8]) -> Result<Vec<OrderKey>, BlockError> {
-        let (mut rest, mut id, mut keys) = (ids, Vec::new(), Vec::new());
-        while let Some((&shared, after)) = rest.split_first() {
-            rest = after;
-            let length = take(&mut rest)?;
-            let (suffix, after) = rest.split_at_checked(length).ok_or(BlockError)?;
-            rest = after;
-            if usize::from(shared) > id.len() {
-                return Err(BlockError);
-            }
-            id.truncate(shared.into());
-            id.extend_from_slice(suffix);
-            keys.push(OrderKey::new(&id));
-        }
-        Ok(keys)
-    }
-
-    /// The order-days of each order.
-    pub fn read_order_days(order_days: &[u8]) -> Result<OrderDays, BlockError> {
-        let (mut rest, mut read, mut base) = (order_days, OrderDays::default(), 0);
-        while !rest.is_empty() {
-            let count: u32 = take(&mut rest)?;
-            let (mut day, start) = (base, read.days.len());
-            for _ in 0..count {
-                let step = varint::take_signed(&mut rest).ok_or(BlockError)?;
-                day = i128::from(day)
-                    .checked_add(step)
-                    .and_then(|day| day.try_into().ok())
-                    .ok_or(BlockError)?;
-                let lines = take(&mut rest)?;
-                let revenue = take_decimal(&mut rest)?;
-                read.days.push(OrderDay { day, lines, revenue });
-            }
-            base = read.days.get(start).ok_or(BlockError)?.day;
-            read.ends.push(read.days.len());
-        }
-        Ok(read)
-    }
-
     /// The fingerprint of each order-day, in their order.
     pub fn read_fingerprints(fingerprints: &[u8]) -> Result<Vec<Fingerprint>, BlockError> {
         let (whole, rest) = fingerprints.as_chunks::<FINGERPRINT_BYTES>();
@@ -144,9 +85,8 @@ impl BlockWriter {
         block.ids.extend_from_slice(&id[shared..]);
         self.id.truncate(shared);
         self.id.extend_from_slice(&id[shared..]);
-        block.last = key::head(id);
         if block.orders == 0 {
-            block.first = block.last;
+            block.first = OrderKey::new(id).bound();
         }
         block.orders += 1;
 
@@ -172,6 +112,7 @@ impl BlockWriter {
     }
 
     fn end(&mut self) {
+        self.open.last = OrderKey::new(&self.id).bound();
         self.blocks.push(std::mem::take(&mut self.open));
         self.id.clear();
         self.base = 0;
@@ -183,17 +124,6 @@ fn put_decimal(out: &mut Vec<u8>, value: Decimal) {
     let (digits, scale) = value.digits();
     out.push(scale);
     varint::put_signed(out, digits);
-}
-
-fn take_decimal(input: &mut &[u8]) -> Result<Decimal, BlockError> {
-    let (&scale, rest) = input.split_first().ok_or(BlockError)?;
-    *input = rest;
-    let digits = varint::take_signed(input).ok_or(BlockError)?;
-    Decimal::from_digits(digits, scale).ok_or(BlockError)
-}
-
-fn take<N: TryFrom<u128>>(input: &mut &[u8]) -> Result<N, BlockError> {
-    varint::take(input).and_then(|value| value.try_into().ok()).ok_or(BlockError)
 }
 
 #[cfg(test)]
@@ -230,16 +160,17 @@ mod tests {
             }
             let mut read = Orders::new();
             for block in writer.finish() {
-                let keys = Block::read_ids(&block.ids).unwrap();
+                let keys = Ids::new(block.ids.clone()).collect::<Result<Vec<_>, _>>().unwrap();
                 prop_assert_eq!(keys.len(), block.orders as usize);
-                prop_assert_eq!(keys.first().map(OrderKey::head), Some(block.first));
-                prop_assert_eq!(keys.last().map(OrderKey::head), Some(block.last));
+                prop_assert_eq!(keys.first().map(OrderKey::bound), Some(block.first));
+                prop_assert_eq!(keys.last().map(OrderKey::bound), Some(block.last));
                 prop_assert!(block.ids.len() < ID_BYTES + 710);
                 let mut prints =
                     Block::read_fingerprints(&block.fingerprints).unwrap().into_iter();
-                let days = Block::read_order_days(&block.order_days).unwrap();
+                let mut days = OrderDays::new(block.order_days);
                 for (order, key) in keys.into_iter().enumerate() {
-                    let days = days.of(order).iter().map(|day| (*day, prints.next().unwrap()));
+                    days.seek(order).unwrap();
+                    let days = days.days().iter().map(|day| (*day, prints.next().unwrap()));
                     read.push((key, days.collect()));
                 }
                 prop_assert!(prints.next().is_none());
@@ -248,10 +179,30 @@ mod tests {
         }
 
         #[test]
+        fn some_orders_are_read_as_all_are(orders in orders(), wanted: Vec<bool>) {
+            let mut writer = BlockWriter::default();
+            for (key, days) in orders.iter().take(wanted.len()) {
+                writer.add(&key.id(), days.iter().copied());
+            }
+            let mut orders = orders.iter().zip(wanted);
+            for block in writer.finish() {
+                let (mut days, mut before) = (OrderDays::new(block.order_days), 0);
+                for (place, ((_, written), wanted)) in orders.by_ref().take(block.orders as usize).enumerate() {
+                    if wanted {
+                        days.seek(place).unwrap();
+                        prop_assert_eq!(days.range(), before..before + written.len());
+                        prop_assert!(days.days().iter().eq(written.iter().map(|(day, _)| day)));
+                    }
+                    before += written.len();
+                }
+            }
+        }
+
+        #[test]
         fn bytes_that_are_no_block_are_an_error_or_some_block(bytes: Vec<u8>) {
-            let _ = Block::read_ids(&bytes);
-            let _ = Block::read_order_days(&bytes);
             let _ = Block::read_fingerprints(&bytes);
+            let _ = OrderDays::new(bytes.clone()).seek(bytes.len());
+            let _ = Ids::new(bytes).find(Result::is_err);
         }
     }
 }

@@ -1,38 +1,44 @@
-//! The blocks of order-days that a comparison is about, read range by range.
+//! The blocks of order-days that a comparison is about, gone through some thousand orders at a time.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, vec};
 
-use sqlx::Row;
+use foldhash::{HashMap, HashMapExt};
+use sqlx::{Row, postgres::PgRow};
 use tokio::task::JoinSet;
 
 use super::{
     Ledger, LedgerError,
     compare::ComparedLoad,
-    read_blocks::{BlockName, BlockReader},
+    read_blocks::{BlockName, BlockReader, ReadOrderDays},
     set_block::SetBlock,
     spool::Spool,
 };
-use crate::order_days::{BlockError, Change, OrderKey, Part, Place, Role};
+use crate::order_days::{BlockError, Bound, Change, Merge, OrderKey, Part, Place, Role};
 
-/// About how many orders a range has, of all loads: a small file may meet a ledger of any size.
-const RANGE_ORDERS: u64 = 50_000;
+/// About how many orders are gone through at a time, and are read ahead, of all loads: a small
+/// file may meet a ledger of any size.
+const ORDERS_AT_ONCE: usize = 50_000;
 /// An order, and where it lies: the blocks by their place in the set, then its place in each.
 pub(super) type Met = (OrderKey, Vec<(usize, usize)>);
 
-/// The ids of blocks by their place.
-type Ids = Result<Vec<(usize, Vec<OrderKey>)>, LedgerError>;
+/// The ids of blocks by their place, ascending.
+type Ids = Vec<(usize, Vec<u8>)>;
 
 /// All of them, in the order of their first ids.
 #[derive(Debug)]
 pub(super) struct BlockSet {
     reader: BlockReader,
     blocks: Vec<SetBlock>,
-    /// Those whose ids are in memory.
-    open: Vec<usize>,
-    /// The next one to be opened.
-    next: usize,
-    /// Reads the ids of the next range while this one is looked at.
-    ahead: JoinSet<Ids>,
+    /// Those that are open.
+    merge: Merge,
+    /// The next ones to be opened.
+    next: vec::IntoIter<(usize, Vec<u8>)>,
+    /// Reads those behind them meanwhile.
+    ahead: JoinSet<Result<Ids, LedgerError>>,
+    /// How many were read, or are.
+    read: usize,
+    /// What was read of open blocks in which orders have met.
+    order_days: HashMap<usize, ReadOrderDays>,
 }
 
 impl BlockSet {
@@ -45,87 +51,48 @@ impl BlockSet {
     ) -> Result<Self, LedgerError> {
         let (changing, staying): (Vec<_>, Vec<_>) =
             loads.iter().enumerate().partition(|(_, load)| load.role != Role::Stays);
-        let mut blocks = ranges(ledger, dataset_id, &changing, (0, u128::MAX)).await?;
+        let mut blocks = ranges(ledger, dataset_id, &changing, (&[], &Bound::BYTES_END)).await?;
         if let Some((spool, place)) = spool.zip(loads.len().checked_sub(1)) {
             blocks.extend(spool.blocks(place));
         }
-        let first = blocks.iter().map(|block| block.first).min();
-        let last = blocks.iter().map(|block| block.last).max();
-        if let Some(span) = first.zip(last)
+        let first = blocks.iter().map(|block| &block.first).min();
+        let last = blocks.iter().map(|block| &block.last).max();
+        if let Some((first, last)) = first.zip(last)
             && !staying.is_empty()
         {
+            let span = (&first.bytes()[..], &last.bytes()[..]);
             blocks.extend(ranges(ledger, dataset_id, &staying, span).await?);
         }
-        blocks.sort_by_key(|block| block.first);
+        blocks.sort_unstable_by(|a, b| a.first.cmp(&b.first));
         let reader = BlockReader { ledger: ledger.clone(), dataset_id, spool: spool.cloned() };
         // What a load that leaves holds several times, its own figures tell.
         let alone = matches!(changing[..], [(_, load)] if load.role == Role::Leaves);
-        let (blocks, ahead) = (touching(blocks, !alone), JoinSet::new());
-        let mut set = Self { reader, blocks, open: Vec::new(), next: 0, ahead };
+        let mut set = Self {
+            reader,
+            blocks: touching(blocks, !alone),
+            merge: Merge::default(),
+            next: Vec::new().into_iter(),
+            ahead: JoinSet::new(),
+            read: 0,
+            order_days: HashMap::new(),
+        };
         set.read_ahead();
         Ok(set)
     }
 
-    /// Goes on to the next range; false at the end.
-    pub(super) async fn advance(&mut self) -> Result<bool, LedgerError> {
-        self.close();
-        if self.open.is_empty() && self.next == self.blocks.len() {
-            return Ok(false);
-        }
-        let opened = self.next_range();
-        if let Some(read) = self.ahead.join_next().await {
-            for (index, keys) in
-                read.map_err(std::io::Error::other).map_err(sqlx::Error::from)??
-            {
-                self.blocks[index].keys = keys;
+    /// Goes through the next orders, and tells which of them lie in several blocks, one of them of
+    /// a load that changes; none at the end.
+    pub(super) async fn next_met(&mut self) -> Result<Option<Vec<Met>>, LedgerError> {
+        let (mut passed, mut met, mut places) = (0, Vec::new(), Vec::new());
+        while passed < ORDERS_AT_ONCE {
+            self.open().await?;
+            let Some(order) = self.merge.pass(&mut places)? else { break };
+            passed += places.len();
+            if places.len() > 1 && places.iter().any(|&(index, _)| self.blocks[index].changes) {
+                met.push((order, places.clone()));
             }
         }
-        self.next = opened.end;
-        self.open.extend(opened);
-        self.read_ahead();
-        let end = self.blocks.get(self.next).map(|block| block.first);
-        for &index in &self.open {
-            let block = &mut self.blocks[index];
-            let start = block.range.end;
-            let reached = end.map_or(block.keys.len(), |end| {
-                start + block.keys[start..].partition_point(|key| key.head() < end)
-            });
-            block.range = start..reached;
-        }
-        Ok(true)
-    }
-
-    /// The orders of the range that lie in several blocks, one of them of a load that changes.
-    pub(super) fn met(&self) -> Vec<Met> {
-        let mut changing = Vec::new();
-        for &index in self.open.iter().filter(|&&index| self.blocks[index].changes) {
-            let block = &self.blocks[index];
-            changing.extend(block.range.clone().map(|place| (&block.keys[place], index, place)));
-        }
-        // Runs that are sorted already: merged in linear time.
-        changing.sort_by(|a, b| a.0.cmp(b.0));
-        let mut hits = Vec::new();
-        let mut start = 0;
-        for orders in changing.chunk_by(|a, b| a.0 == b.0) {
-            if orders.len() > 1 {
-                hits.extend(orders.iter().map(|&(_, index, place)| (start, index, place)));
-            }
-            start += orders.len();
-        }
-        for &index in self.open.iter().filter(|&&index| !self.blocks[index].changes) {
-            meet(&changing, &self.blocks[index], |start, place| hits.push((start, index, place)));
-        }
-        hits.sort_unstable();
-        let group = |hits: &[(usize, usize, usize)]| {
-            let (start, ..) = hits[0];
-            let (order, index, place) = changing[start];
-            let mut places: Vec<_> = hits.iter().map(|&(_, index, place)| (index, place)).collect();
-            if !places.contains(&(index, place)) {
-                places.push((index, place));
-            }
-            (order.clone(), places)
-        };
-        hits.chunk_by(|a, b| a.0 == b.0).map(group).collect()
+        Ok((passed > 0).then_some(met))
     }
 
     /// Reads what is needed of the blocks in which orders have met.
@@ -147,34 +114,37 @@ impl BlockSet {
             indices.sort_unstable();
             indices.dedup();
         }
-        days.retain(|index| {
-            self.blocks[*index].order_days.is_none() && prints.binary_search(index).is_err()
-        });
-        prints.retain(|index| self.blocks[*index].fingerprints.is_empty());
+        if let Some(reached) = met.first().map(|(order, _)| order.bound()) {
+            self.order_days.retain(|&index, _| self.blocks[index].last >= reached);
+        }
+        let read = &self.order_days;
+        days.retain(|index| !read.contains_key(index) && prints.binary_search(index).is_err());
+        prints.retain(|index| read.get(index).is_none_or(|read| read.fingerprints.is_empty()));
         for (indices, fingerprints) in [(days, false), (prints, true)] {
             let names = self.names(indices);
-            for (index, read) in self.reader.order_days(&names, fingerprints).await? {
-                self.blocks[index].learn(read);
-            }
+            self.order_days.extend(self.reader.order_days(&names, fingerprints).await?);
         }
         Ok(())
     }
 
-    /// What each block holds of an order.
-    pub(super) fn parts(&self, places: &[(usize, usize)]) -> Vec<Part<'_>> {
-        let part = |&(index, place): &(usize, usize)| {
-            let block = &self.blocks[index];
-            let order_days = block.order_days.as_ref()?;
-            let range = order_days.range(place);
-            Some(Part {
-                load: block.load,
+    /// What each block holds of an order. To be asked for in the order in which they have met.
+    pub(super) fn parts(&mut self, places: &[(usize, usize)]) -> Result<Vec<Part<'_>>, BlockError> {
+        for (index, place) in places {
+            let read = self.order_days.get_mut(index).ok_or(BlockError)?;
+            read.order_days.seek(*place)?;
+        }
+        let part = |&(index, _): &(usize, usize)| {
+            let ReadOrderDays { order_days, fingerprints, skipped } = &self.order_days[&index];
+            let range = order_days.range();
+            Part {
+                load: self.blocks[index].load,
                 place: Place { block: index, order_day: range.start },
-                days: order_days.of(place),
-                fingerprints: block.fingerprints.get(range.clone()).unwrap_or_default(),
-                skipped: block.skipped.get(range).unwrap_or_default(),
-            })
+                days: order_days.days(),
+                fingerprints: fingerprints.get(range.clone()).unwrap_or_default(),
+                skipped: skipped.get(range).unwrap_or_default(),
+            }
         };
-        places.iter().filter_map(part).collect()
+        Ok(places.iter().map(part).collect())
     }
 
     /// A block by its place.
@@ -182,31 +152,36 @@ impl BlockSet {
         self.blocks.get(index)
     }
 
-    /// Forgets blocks that were read to their end.
-    fn close(&mut self) {
-        let blocks = &mut self.blocks;
-        self.open.retain(|&index| {
-            let block = &mut blocks[index];
-            let goes_on = block.range.end < block.keys.len();
-            if !goes_on {
-                block.forget();
+    /// Opens all blocks that may hold the order that is passed next.
+    async fn open(&mut self) -> Result<(), LedgerError> {
+        loop {
+            if self.next.as_slice().is_empty()
+                && let Some(read) = self.ahead.join_next().await
+            {
+                self.next =
+                    read.map_err(std::io::Error::other).map_err(sqlx::Error::from)??.into_iter();
+                self.read_ahead();
             }
-            goes_on
-        });
-    }
-
-    /// What is opened next.
-    fn next_range(&self) -> Range<usize> {
-        let orders = self.blocks[self.next..].iter().scan(0, |orders, block| {
-            let before = *orders;
-            *orders += u64::from(block.orders);
-            Some(before)
-        });
-        self.next..self.next + orders.take_while(|before| *before < RANGE_ORDERS).count()
+            let Some(&(index, _)) = self.next.as_slice().first() else { return Ok(()) };
+            let first = &self.blocks[index].first;
+            if self.merge.least().is_some_and(|least| least.is_before(first)) {
+                return Ok(());
+            }
+            if let Some((index, ids)) = self.next.next() {
+                self.merge.add(index, ids)?;
+            }
+        }
     }
 
     fn read_ahead(&mut self) {
-        let names = self.names(self.next_range());
+        let start = self.read;
+        let orders = self.blocks[start..].iter().scan(0, |orders, block| {
+            let before = *orders;
+            *orders += block.orders as usize;
+            Some(before)
+        });
+        self.read += orders.take_while(|before| *before < ORDERS_AT_ONCE).count();
+        let names = self.names(start..self.read);
         if !names.is_empty() {
             let reader = self.reader.clone();
             self.ahead.spawn(async move { reader.ids(&names).await });
@@ -215,28 +190,6 @@ impl BlockSet {
 
     fn names(&self, indices: impl IntoIterator<Item = usize>) -> Vec<BlockName> {
         indices.into_iter().map(|index| self.blocks[index].name(index)).collect()
-    }
-}
-
-/// Calls with each order that a block shares with those of the changing loads: the first of its
-/// run there, and its place in the block.
-fn meet(
-    changing: &[(&OrderKey, usize, usize)],
-    block: &SetBlock,
-    mut found: impl FnMut(usize, usize),
-) {
-    let Some(first) = block.keys.get(block.range.start) else { return };
-    let mut at = changing.partition_point(|entry| entry.0 < first);
-    for place in block.range.clone() {
-        let key = &block.keys[place];
-        while changing.get(at).is_some_and(|entry| entry.0 < key) {
-            at += 1;
-        }
-        match changing.get(at) {
-            Some(entry) if entry.0 == key => found(at, place),
-            Some(_) => {}
-            None => return,
-        }
     }
 }
 
@@ -250,20 +203,21 @@ fn touching(blocks: Vec<SetBlock>, each_other: bool) -> Vec<SetBlock> {
     let mut farthest = [None; 2];
     for (index, block) in blocks.iter().enumerate() {
         let before = farthest[usize::from(!block.changes)];
-        keep[index] = before.is_some_and(|before| before >= block.first);
+        keep[index] = before.is_some_and(|before| before >= &block.first);
         for (farthest, counts) in farthest.iter_mut().zip(counts(block)) {
             if counts {
-                *farthest = (*farthest).max(Some(block.last));
+                *farthest = (*farthest).max(Some(&block.last));
             }
         }
     }
     // And the same from behind, for those that are reached into by a later one.
-    let mut nearest = [u128::MAX; 2];
+    let mut nearest: [Option<&Bound>; 2] = [None; 2];
     for (index, block) in blocks.iter().enumerate().rev() {
-        keep[index] |= nearest[usize::from(!block.changes)] <= block.last;
+        let behind = nearest[usize::from(!block.changes)];
+        keep[index] |= behind.is_some_and(|behind| behind <= &block.last);
         for (nearest, counts) in nearest.iter_mut().zip(counts(block)) {
             if counts {
-                *nearest = (*nearest).min(block.first);
+                *nearest = Some(&block.first);
             }
         }
     }
@@ -276,32 +230,33 @@ async fn ranges(
     ledger: &Ledger,
     dataset_id: i32,
     loads: &[(usize, &ComparedLoad)],
-    (first, last): (u128, u128),
+    (first, last): (&[u8], &[u8]),
 ) -> Result<Vec<SetBlock>, LedgerError> {
     let places: BTreeMap<i32, usize> =
         loads.iter().map(|(place, load)| (load.load_id, *place)).collect();
     let changes = loads.iter().any(|(_, load)| load.role != Role::Stays);
-    let rows = sqlx::query("SELECT * FROM takings.order_ranges($1, $2, $3, $4)")
+    let unreadable = |error: BlockError| sqlx::Error::Decode(error.into());
+    let bound = |row: &PgRow, column| Bound::from_bytes(row.try_get(column)?).map_err(unreadable);
+    // Each row is forgotten at once: there may be a hundred thousand.
+    let blocks = sqlx::query("SELECT * FROM takings.order_ranges($1, $2, $3, $4)")
         .bind(dataset_id)
         .bind(places.keys().copied().collect::<Vec<_>>())
-        .bind(first.to_be_bytes().to_vec())
-        .bind(last.to_be_bytes().to_vec())
+        .bind(first)
+        .bind(last)
+        .try_map(|row: PgRow| {
+            let load_id = row.try_get("load_id")?;
+            Ok(SetBlock {
+                load: *places.get(&load_id).ok_or(BlockError).map_err(unreadable)?,
+                load_id,
+                chunk: row.try_get("chunk")?,
+                block: row.try_get("block")?,
+                orders: row.try_get::<i32, _>("order_count")?.cast_unsigned(),
+                first: bound(&row, "first_order")?,
+                last: bound(&row, "last_order")?,
+                changes,
+            })
+        })
         .fetch_all(&ledger.pool)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let load_id: i32 = row.try_get("load_id")?;
-            let head = |column| -> Result<u128, LedgerError> {
-                let bytes: &[u8] = row.try_get(column)?;
-                Ok(u128::from_be_bytes(bytes.try_into().map_err(|_| BlockError)?))
-            };
-            let orders = row.try_get::<i32, _>("order_count")?.cast_unsigned();
-            Ok(SetBlock::new(
-                (places.get(&load_id).copied().ok_or(BlockError)?, load_id),
-                (row.try_get("chunk")?, row.try_get("block")?, orders),
-                (head("first_order")?, head("last_order")?),
-                changes,
-            ))
-        })
-        .collect()
+    Ok(blocks)
 }

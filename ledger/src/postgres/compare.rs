@@ -1,8 +1,9 @@
 //! Comparing a load with those that are live: blocks of order-days in, a [`Meeting`] out.
 //!
-//! Goes through the order ids once, range by range, and reads only blocks that reach into each
-//! other; of those only the ids, and the rest where an order lies in several of them. Memory
-//! holds one range at a time. Takes no lock: publish checks that the live loads are still those.
+//! Goes through the order ids once, and reads only blocks that reach into each other; of those
+//! only the ids, and the rest where an order lies in several of them. Memory holds, as they are
+//! stored, the blocks that are open: one of a chunk, hardly ever more. Takes no lock: publish
+//! checks that the live loads are still those.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -76,11 +77,10 @@ impl Ledger {
         };
         let mut meeting = Meeting::default();
         let mut blocks = BlockSet::find(self, intended.dataset_id, &loads, spool).await?;
-        while blocks.advance().await? {
-            let met = blocks.met();
+        while let Some(met) = blocks.next_met().await? {
             blocks.read_met(&met, &change).await?;
             for (order, places) in &met {
-                meeting.meet(&change, order, &blocks.parts(places));
+                meeting.meet(&change, order, &blocks.parts(places)?);
             }
             marks.take(&mut meeting, &blocks, &loads).await?;
         }

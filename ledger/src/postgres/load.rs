@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     RejectReason,
-    order_days::{Block, FingerprintKey},
+    order_days::{Block, Bound, FingerprintKey},
 };
 
 /// How much is sent to the server in one message.
@@ -187,8 +187,9 @@ impl Load {
         let (blocks, figures) = chunk.orders.finish();
         let number = i32::try_from(chunk.number).unwrap_or(i32::MAX);
         self.add_blocks(connection, number, &blocks).await?;
-        let first = blocks.iter().map(|block| block.first).min();
-        let last = blocks.iter().map(|block| block.last).max();
+        // Blocks ascend.
+        let first = blocks.first().map(|block| block.first.bytes());
+        let last = blocks.last().map(|block| block.last.bytes());
         let (products, prices): (Vec<_>, Vec<_>) = chunk.prices.into_iter().unzip();
         let (days, prices): (Vec<_>, Vec<_>) =
             prices.into_iter().map(|(day, price)| (day, price.to_string())).unzip();
@@ -207,8 +208,8 @@ impl Load {
             .bind(signed(lines_read))
             .bind(signed(chunk.rejects.len() as u64))
             .bind(Json(reject_counts))
-            .bind(first.map(|head| head.to_be_bytes().to_vec()))
-            .bind(last.map(|head| head.to_be_bytes().to_vec()))
+            .bind(first)
+            .bind(last)
             .bind(products)
             .bind(days)
             .bind(prices)
@@ -227,16 +228,16 @@ impl Load {
             return Ok(());
         }
         let part = |part: fn(&Block) -> &[u8]| blocks.iter().map(part).collect::<Vec<_>>();
-        let head = |head: fn(&Block) -> u128| {
-            blocks.iter().map(|block| head(block).to_be_bytes().to_vec()).collect::<Vec<_>>()
+        let bounds = |bound: fn(&Block) -> &Bound| {
+            blocks.iter().map(|block| bound(block).bytes()).collect::<Vec<_>>()
         };
         let counts: Vec<_> = blocks.iter().map(|block| block.orders.cast_signed()).collect();
         sqlx::query("SELECT takings.add_order_blocks($1, $2, $3, $4, $5, $6, $7, $8)")
             .bind(self.id)
             .bind(chunk)
             .bind(counts)
-            .bind(head(|block| block.first))
-            .bind(head(|block| block.last))
+            .bind(bounds(|block| &block.first))
+            .bind(bounds(|block| &block.last))
             .bind(part(|block| &block.ids))
             .bind(part(|block| &block.order_days))
             .bind(part(|block| &block.fingerprints))

@@ -9,7 +9,7 @@ use super::{
     Ledger, LedgerError,
     spool::{SPOOLED, Spool},
 };
-use crate::order_days::{Block, BlockError, Fingerprint, OrderDays, OrderKey};
+use crate::order_days::{Block, BlockError, Fingerprint, OrderDays};
 
 /// How many blocks are asked for in one statement.
 const BLOCKS_AT_ONCE: usize = 256;
@@ -50,17 +50,17 @@ pub(super) struct BlockReader {
 }
 
 impl BlockReader {
-    /// The ids of each, by its place.
+    /// The ids of each by its place, ascending, as they are stored.
     pub(super) async fn ids(
         &self,
         names: &[BlockName],
-    ) -> Result<Vec<(usize, Vec<OrderKey>)>, LedgerError> {
+    ) -> Result<Vec<(usize, Vec<u8>)>, LedgerError> {
         let mut read = Vec::with_capacity(names.len());
         for names in names.chunks(BLOCKS_AT_ONCE) {
-            for (place, parts) in self.parts(names, true, false).await? {
-                read.push((place, Block::read_ids(&parts.ids)?));
-            }
+            let parts = self.parts(names, true, false).await?;
+            read.extend(parts.into_iter().map(|(place, parts)| (place, parts.ids)));
         }
+        read.sort_unstable_by_key(|(place, _)| *place);
         Ok(read)
     }
 
@@ -74,7 +74,7 @@ impl BlockReader {
         for names in names.chunks(BLOCKS_AT_ONCE) {
             for (place, parts) in self.parts(names, false, fingerprints).await? {
                 let order_days = ReadOrderDays {
-                    order_days: Block::read_order_days(&parts.order_days)?,
+                    order_days: OrderDays::new(parts.order_days),
                     fingerprints: Block::read_fingerprints(&parts.fingerprints)?,
                     skipped: bits(&parts.skipped),
                 };

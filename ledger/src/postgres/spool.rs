@@ -12,7 +12,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{read_blocks::BlockParts, set_block::SetBlock};
-use crate::order_days::Block;
+use crate::order_days::{Block, Bound};
 
 /// The key of a load that is not in the database.
 pub(super) const SPOOLED: i32 = 0;
@@ -25,10 +25,10 @@ pub(super) struct Spool {
     blocks: Vec<SpooledBlock>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct SpooledBlock {
     orders: u32,
-    range: (u128, u128),
+    range: (Bound, Bound),
     start: u64,
     /// Of the ids, the order-days and the fingerprints.
     lengths: [usize; 3],
@@ -46,7 +46,7 @@ impl Spool {
         file.write_all_at(&bytes, self.end)?;
         self.blocks.push(SpooledBlock {
             orders: block.orders,
-            range: (block.first, block.last),
+            range: (block.first.clone(), block.last.clone()),
             start: self.end,
             lengths: parts.map(<[u8]>::len),
         });
@@ -56,8 +56,10 @@ impl Spool {
 
     /// All of them, as blocks of the load at such a place among those that are compared.
     pub(super) fn blocks(&self, load: usize) -> impl Iterator<Item = SetBlock> {
-        self.blocks.iter().zip(0..).map(move |(block, place)| {
-            SetBlock::new((load, SPOOLED), (0, place, block.orders), block.range, true)
+        self.blocks.iter().zip(0..).map(move |(spooled, block)| {
+            let SpooledBlock { orders, range: (first, last), .. } = spooled.clone();
+            let (load_id, chunk, changes) = (SPOOLED, 0, true);
+            SetBlock { load, load_id, chunk, block, orders, first, last, changes }
         })
     }
 

@@ -133,7 +133,7 @@ pub struct SalesImportSpec {
     #[schemars(range(min = 0, max = 100), extend("format" = "int32"))]
     pub retries: u32,
     /// resources: of the importer's container. Default: requests of 100m CPU and 128Mi memory, a
-    /// limit of 512Mi memory. The most that 50 million lines were seen to take is 197Mi.
+    /// limit of 512Mi memory. The most that 50 million lines were seen to take is 103Mi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
     /// serviceAccountName: of the importer's Pod; its token is not mounted. Default `default`.
