@@ -37,7 +37,7 @@ pub(crate) struct Seen {
 
 /// How an attempt stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Progress {
+pub(crate) enum Progress<T = Outcome> {
     /// Its Job is not there and never was: to be made.
     NotMade,
     /// A Job of its name is there that is not ours.
@@ -52,7 +52,7 @@ pub(crate) enum Progress {
     /// The importer is at work.
     Running,
     /// The importer has said how it ended.
-    Ended(Box<Outcome>),
+    Ended(Box<T>),
     /// It ended, and the importer has not said how; the sentence says what is known.
     Lost(String),
     /// As `Lost`: the Job's deadline has passed.
@@ -64,19 +64,29 @@ pub(crate) fn progress(
     identity: &Identity,
     run: u32,
     recorded: &JobReference,
-    (seen, now): (&Seen, Timestamp),
+    seen: (&Seen, Timestamp),
 ) -> Progress {
+    progress_with(&identity.uid, recorded, seen, |pod| outcome(pod, identity, run))
+}
+
+/// How the recorded Job of an owner stands, whose outcome is read so.
+pub(crate) fn progress_with<T>(
+    owner: &str,
+    recorded: &JobReference,
+    (seen, now): (&Seen, Timestamp),
+    outcome: impl Fn(&Pod) -> Option<T>,
+) -> Progress<T> {
     let Some(uid) = &recorded.uid else {
         return match &seen.job {
             None => Progress::NotMade,
-            Some(job) if is_owned(job, &identity.uid) => {
+            Some(job) if is_owned(job, owner) => {
                 Progress::Made { uid: job.uid().unwrap_or_default() }
             }
             Some(_) => Progress::NameTaken,
         };
     };
     let pods: Vec<_> = seen.pods.iter().filter(|pod| is_owned(*pod, uid)).collect();
-    if let Some(outcome) = pods.iter().find_map(|pod| outcome(pod, identity, run)) {
+    if let Some(outcome) = pods.iter().find_map(|pod| outcome(pod)) {
         return Progress::Ended(Box::new(outcome));
     }
     match seen.job.as_ref().filter(|job| job.uid().as_ref() == Some(uid)) {
@@ -85,7 +95,12 @@ pub(crate) fn progress(
     }
 }
 
-fn without_outcome(job: &Job, pod: Option<&Pod>, events: &[Event], now: Timestamp) -> Progress {
+fn without_outcome<T>(
+    job: &Job,
+    pod: Option<&Pod>,
+    events: &[Event],
+    now: Timestamp,
+) -> Progress<T> {
     if job_condition(job, "FailureTarget").is_some_and(is_deadline) {
         return Progress::TimedOut;
     }
@@ -133,7 +148,8 @@ fn outcome(pod: &Pod, identity: &Identity, run: u32) -> Option<Outcome> {
     agrees.then_some(outcome)
 }
 
-fn terminated(pod: &Pod) -> Option<&ContainerStateTerminated> {
+/// How the container ended whose outcome is believed.
+pub(crate) fn terminated(pod: &Pod) -> Option<&ContainerStateTerminated> {
     start::importer_state(pod)?.terminated.as_ref()
 }
 
