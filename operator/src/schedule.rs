@@ -33,7 +33,6 @@ use kube::{
         watcher,
     },
 };
-
 use tokio::time::timeout;
 
 use crate::{

@@ -119,7 +119,7 @@ async fn an_operator_that_dies_between_two_steps_makes_nothing_twice() {
     patch_status(&shop, "files", status).await;
     shop.start_operator();
     until_known(&shop, 1).await;
-    finish(&shop, &first.name_any()).await;
+    Box::pin(finish(&shop, &first.name_any())).await;
     until_known(&shop, 2).await;
     assert_eq!(imports(&shop).await, 2);
     assert_eq!(shop.get(&first.name_any()).await.uid(), first.uid());
