@@ -3,6 +3,7 @@
 //! Each flag has an environment variable. The outcome goes to standard output and to the
 //! container's termination message, log lines go to standard error.
 
+mod list;
 mod load;
 mod rejects;
 mod report;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub use load::LoadArgs;
 pub use rescue::argument_error;
 
+use list::ListArgs;
 use rejects::RejectsArgs;
 use report::Report;
 use revert::RevertArgs;
@@ -64,6 +66,8 @@ enum Command {
     Grant(GrantArgs),
     /// Loads one file.
     Load(Box<LoadArgs>),
+    /// Lists new files: the name of the source is a pattern such as exports/*.csv. Needs no database.
+    List(Box<ListArgs>),
     /// Ends a run of which nobody knows the end: tells what it published, or gives it up.
     Settle(SettleArgs),
     /// Takes what an import has loaded out of the figures again; its record stays.
@@ -128,6 +132,7 @@ impl Cli {
             Command::Load(args) => {
                 return report.outcome(&args.load(&database, cancel).await);
             }
+            Command::List(args) => return report.listed(&args.list(cancel).await),
             Command::Settle(args) => {
                 return report.outcome(&args.settle(&database, cancel).await);
             }

@@ -30,6 +30,7 @@ pub mod encoding;
 pub mod error;
 pub mod format;
 pub mod header;
+pub mod list;
 pub mod parse;
 pub mod progress;
 pub mod source;
@@ -54,6 +55,7 @@ mod write;
 
 pub use decompress::Limits;
 pub use format::Format;
+pub use list::{ListRequest, list};
 pub use pipeline::{CHUNK_BYTES, CLAIM_TIMEOUT, CONNECTIONS, LoadRequest, load};
 pub use progress::Progress;
 pub use source::{HttpSettings, NetworkRules, Source};

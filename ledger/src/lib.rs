@@ -12,6 +12,7 @@
 
 pub mod decimal;
 pub mod ids;
+pub mod listing;
 pub mod outcome;
 pub mod policy;
 pub mod reject;
@@ -24,6 +25,7 @@ pub mod postgres;
 
 pub use decimal::Decimal;
 pub use ids::{Currency, Dataset, Digest, ImportId, Run};
+pub use listing::ListOutcome;
 pub use outcome::Outcome;
 pub use policy::{MaxRejected, OnOverlap};
 pub use reject::{Reject, RejectReason, Rejects};

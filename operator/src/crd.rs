@@ -3,6 +3,7 @@
 //! These types are the source of `crds/`; their comments are what `kubectl explain` shows.
 
 pub mod conditions;
+pub mod discovery;
 pub mod format;
 pub mod sales_import;
 pub mod schedule;

@@ -106,7 +106,8 @@ impl Operator {
         };
         let stop = || self.shutdown.clone().cancelled_owned();
         join_all(namespaces.iter().map(Option::as_deref).map(|namespace| {
-            let with = (metrics.clone(), leadership.clone());
+            let importer = shared.settings.importer.clone();
+            let with = (importer, metrics.clone(), leadership.clone());
             let schedules = schedule::run(self.client.clone(), namespace, with, stop());
             let imports = sales_import::run(self.client.clone(), namespace, shared.clone(), stop());
             join(imports, schedules)

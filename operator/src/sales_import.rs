@@ -8,16 +8,16 @@
 
 pub(crate) mod announcement;
 mod apply;
-mod arguments;
-mod attempt;
-mod job;
+pub(crate) mod arguments;
+pub(crate) mod attempt;
+pub(crate) mod job;
 pub(crate) mod name;
 mod newest;
-mod observe;
+pub(crate) mod observe;
 mod plan;
 mod queue;
 mod reached;
-mod start;
+pub(crate) mod start;
 pub(crate) mod status;
 mod trace;
 mod turns;
@@ -60,7 +60,7 @@ const CONCURRENCY: u16 = 32;
 const MAX_STEPS: usize = 8;
 /// A call to an API server may never be answered. A reconcile that is cut off is as one whose
 /// program has ended, which every plan allows for.
-const LIMIT: Duration = Duration::from_mins(1);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 /// How long a reconcile waits for the first listing of Jobs and Pods.
 const PATIENCE: Duration = Duration::from_secs(10);
 

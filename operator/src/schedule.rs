@@ -1,15 +1,16 @@
 //! The controller of SalesImportSchedules: observe → plan → apply.
 //!
 //! - `observe` fetches what there is, live;
-//! - `plan` decides, with `calendar`, `placeholder` and `import` as its words: pure, without
-//!   client and clock;
+//! - `plan` decides, with `calendar`, `placeholder`, `import` and `listing` as its words: pure,
+//!   without client and clock;
 //! - `apply` does what was decided.
 //!
-//! It makes SalesImports, and never changes or deletes one.
+//! It makes SalesImports, and Jobs that list files, and never changes or deletes one.
 
 mod apply;
 mod calendar;
 mod import;
+mod listing;
 mod observe;
 mod placeholder;
 mod plan;
@@ -17,10 +18,13 @@ mod plan;
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{
+    api::{batch::v1::Job, core::v1::Pod},
+    jiff::Timestamp,
+};
 use kube::{
-    Client, ResourceExt as _,
-    core::{DeserializeGuard, PartialObjectMeta},
+    Api, Client, Resource, ResourceExt as _,
+    core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta},
     runtime::{
         Controller,
         controller::{self, Action, Config},
@@ -29,12 +33,13 @@ use kube::{
         watcher,
     },
 };
+use tokio::time::timeout;
 
 use crate::{
     crd::{SalesImport, SalesImportSchedule},
     leader::Leadership,
     metrics::Metrics,
-    sales_import::{FIELD_MANAGER, api},
+    sales_import::{FIELD_MANAGER, ImporterSettings, LIMIT, api},
 };
 use apply::{ApplyError, Hands};
 use observe::observe;
@@ -52,6 +57,8 @@ type Watched = DeserializeGuard<SalesImportSchedule>;
 enum Error {
     #[error("The SalesImportSchedule can't be read: {0}")]
     Unreadable(String),
+    #[error("It took longer than a minute, and was cut off.")]
+    TooLong,
     #[error("The API server can't be asked: {0}")]
     Observe(#[source] kube::Error),
     #[error(transparent)]
@@ -60,6 +67,7 @@ enum Error {
 
 struct Context {
     hands: Hands,
+    importer: ImporterSettings,
     metrics: Metrics,
 }
 
@@ -68,15 +76,17 @@ struct Context {
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
-    (metrics, leadership): (Metrics, Leadership),
+    (importer, metrics, leadership): (ImporterSettings, Metrics, Leadership),
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let recorder = Recorder::new(client.clone(), Reporter::from(FIELD_MANAGER));
-    let context =
-        Context { hands: Hands { client: client.clone(), recorder, leadership }, metrics };
+    let hands = Hands { client: client.clone(), recorder, leadership };
+    let context = Context { hands, importer, metrics };
     let scheduled = watcher::Config::default().labels(import::SCHEDULE);
     Controller::new(api::<Watched>(&client, namespace), watcher::Config::default())
-        .watches(api::<PartialObjectMeta<SalesImport>>(&client, namespace), scheduled, schedule_of)
+        .watches(metadata::<SalesImport>(&client, namespace), scheduled.clone(), schedule_of)
+        .watches(metadata::<Job>(&client, namespace), scheduled.clone(), schedule_of)
+        .watches(metadata::<Pod>(&client, namespace), scheduled, schedule_of)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown)
         .run(reconcile, error_policy, Arc::new(context))
@@ -89,7 +99,11 @@ pub async fn run(
 }
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
-    context.metrics.count(CONTROLLER, Box::pin(context.reconcile(&watched))).await
+    let limited = async {
+        let reconcile = timeout(LIMIT, Box::pin(context.reconcile(&watched)));
+        reconcile.await.unwrap_or(Err(Error::TooLong))
+    };
+    context.metrics.count(CONTROLLER, limited).await
 }
 
 impl Context {
@@ -102,12 +116,12 @@ impl Context {
             return Ok(Action::await_change());
         };
         let now = Timestamp::now();
-        let plan = plan::plan(&observed, now);
+        let plan = plan::plan(&observed, now, &self.importer);
         let requeue = plan.requeue;
         let requeue = match self.hands.apply(&observed.schedule, plan).await {
             Err(ApplyError::Refused(message)) => {
                 observed.refused = Some(message);
-                let plan = plan::plan(&observed, now);
+                let plan = plan::plan(&observed, now, &self.importer);
                 let requeue = plan.requeue;
                 self.hands.apply(&observed.schedule, plan).await.map(|()| requeue)?
             }
@@ -127,16 +141,26 @@ fn error_policy(watched: Arc<Watched>, error: &Error, _context: Arc<Context>) ->
             Action::await_change()
         }
         Error::Apply(ApplyError::Outdated) => Action::requeue(Duration::from_millis(200)),
-        Error::Observe(_) | Error::Apply(_) => {
+        Error::TooLong | Error::Observe(_) | Error::Apply(_) => {
             tracing::warn!(namespace, name, %error, "a SalesImportSchedule is tried again");
             Action::requeue(Duration::from_secs(5))
         }
     }
 }
 
-/// The schedule that made a SalesImport.
+/// What is watched only to hear that something happened.
+fn metadata<K>(client: &Client, namespace: Option<&str>) -> Api<PartialObjectMeta<K>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    api(client, namespace)
+}
+
+/// The schedule that made a SalesImport or a Job, or whose Job a Pod is of.
 #[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
-fn schedule_of(import: PartialObjectMeta<SalesImport>) -> Option<ObjectRef<Watched>> {
-    let name = import.annotations().get(import::SCHEDULE)?;
-    Some(ObjectRef::new(name).within(&import.namespace()?))
+fn schedule_of<K: Resource<DynamicType = ()>>(
+    object: PartialObjectMeta<K>,
+) -> Option<ObjectRef<Watched>> {
+    let name = object.annotations().get(import::SCHEDULE)?;
+    Some(ObjectRef::new(name).within(&object.namespace()?))
 }

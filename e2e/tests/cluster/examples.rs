@@ -26,6 +26,9 @@ const ENDS: [End; 11] = [
     End("11-from-s3", "Published", [1, 0, 0], "-109.523"),
 ];
 
+/// Schedules. The test has them tick each minute, and what they find was loaded before.
+const SCHEDULES: [&str; 2] = ["12-nightly", "13-new-files"];
+
 const ON_THE_WEB: &[u8] = b"Sale Date,Sale ID,Item Total\n3/8/2025,7301,1.5\n";
 const IN_THE_BUCKET: &[u8] = b"Sale Date,Sale ID,Item Total\n3/11/2025,7601,0.125\n";
 const ON_THE_VOLUME: &str = "Sale Date,Sale ID,Item Total\n3/9/2025,7401,0.25\n";
@@ -60,9 +63,33 @@ fn each_does_what_it_says() -> Result<()> {
         assert_eq!(shop.takings.revenue(dataset)?["revenue"], revenue, "{example}");
         check_details(example, &status["outcome"]);
     }
+    for example in SCHEDULES {
+        let manifest = fs::read_to_string(repository(&format!("examples/{example}.yaml")))?;
+        follow(
+            &shop,
+            &example[3..],
+            &manifest.replace("https://files.example.com/", &web.url("")),
+        )?;
+    }
     volume.remove()?;
     upload_through_the_service(shop.takings)?;
     shop.close()
+}
+
+/// The first SalesImport of a schedule loads what is there already.
+fn follow(shop: &Shop, name: &str, manifest: &str) -> Result<()> {
+    let manifest = manifest
+        .replace("30 2 * * *", "* * * * *")
+        .replace("*/15 * * * *", "* * * * *")
+        .replace("minAgeSeconds: 60", "minAgeSeconds: 0");
+    shop.takings.apply(&shop.namespace, &manifest)?;
+    let schedule = format!("simps/{name}");
+    shop.kubectl(&["wait", "--for=jsonpath={.status.lastImport}", "--timeout=3m", &schedule])?;
+    let status = shop.takings.read(&shop.namespace, &[&schedule])?["status"].clone();
+    let import = status["lastImport"].as_str().context("no import")?;
+    shop.kubectl(&["wait", "--for=create", "--timeout=1m", &format!("simp/{import}")])?;
+    assert_eq!(reason(&shop.finished(import)?, "Finished"), "AlreadyLoaded", "{name}");
+    shop.kubectl(&["delete", &schedule])
 }
 
 /// The API's way to the same dataset, which every replica answers for at once.
@@ -80,7 +107,9 @@ fn upload_through_the_service(takings: &Takings) -> Result<()> {
 fn each_file_is_applied_by_the_test_above() {
     let names = |file: &PathBuf| file.file_stem().unwrap().to_string_lossy().into_owned();
     let files: Vec<_> = examples().unwrap().iter().map(names).collect();
-    assert_eq!(files, ENDS.map(|End(example, ..)| example));
+    let applied: Vec<_> =
+        ENDS.map(|End(example, ..)| example).into_iter().chain(SCHEDULES).collect();
+    assert_eq!(files, applied);
 }
 
 #[test]
@@ -121,11 +150,14 @@ struct Volume<'a> {
 impl<'a> Volume<'a> {
     fn make(shop: &'a Shop) -> Result<Self> {
         let folder = std::env::temp_dir().join(&shop.namespace);
-        let file = folder.join("march/sales-report.csv");
-        fs::create_dir_all(folder.join("march"))?;
-        fs::write(&file, ON_THE_VOLUME)?;
-        for (path, mode) in [(&folder, 0o755), (&folder.join("march"), 0o755), (&file, 0o644)] {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        for name in ["march/sales-report.csv", "inbox/again.csv"] {
+            let file = folder.join(name);
+            let within = file.parent().context("no folder")?.to_owned();
+            fs::create_dir_all(&within)?;
+            fs::write(&file, ON_THE_VOLUME)?;
+            for (path, mode) in [(&folder, 0o755), (&within, 0o755), (&file, 0o644)] {
+                fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+            }
         }
         let claim = json!({"namespace": shop.namespace, "name": "sales-files"});
         let (capacity, access) = (json!({"storage": "1Gi"}), json!(["ReadOnlyMany"]));

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use ledger::{
-    Outcome,
+    ListOutcome, Outcome,
     postgres::{LedgerError, Verified},
 };
 
@@ -36,6 +36,20 @@ impl Report {
             tracing::info!(%import_id, run = run.0, result, reason, peak_memory_bytes, "{message}");
         } else {
             tracing::error!(%import_id, run = run.0, result, reason, peak_memory_bytes, "{message}");
+        }
+        self.write(&outcome.to_json());
+        ExitCode::from(outcome.exit_code())
+    }
+
+    pub(super) fn listed(&self, outcome: &ListOutcome) -> ExitCode {
+        match outcome {
+            ListOutcome::Listed(listing) => {
+                let (files, more) = (listing.files.len(), listing.more);
+                tracing::info!(files, more, young = listing.young, "New files were listed.");
+            }
+            ListOutcome::Fault(why) | ListOutcome::Refused(why) => {
+                tracing::error!(reason = why.reason.as_str(), "{}", why.message);
+            }
         }
         self.write(&outcome.to_json());
         ExitCode::from(outcome.exit_code())

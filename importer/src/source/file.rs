@@ -86,6 +86,13 @@ pub(super) fn open(path: &Path, root: Option<&Path>) -> Result<File, FileError> 
     }
 }
 
+/// Opens a folder beneath a root, to look into it.
+pub(super) fn open_folder(path: &Path, root: &Path) -> Result<File, FileError> {
+    let folder = open_beneath(path, root)?;
+    let metadata = folder.metadata().map_err(|source| unavailable(path, source))?;
+    if metadata.is_dir() { Ok(folder) } else { Err(explain(Errno::NOTDIR, path, Some(root))) }
+}
+
 impl FileError {
     /// The reason that stands in the outcome.
     #[must_use]
@@ -176,7 +183,7 @@ fn forbidden(path: PathBuf, root: Option<&Path>) -> FileError {
     FileError::Forbidden { path, uid: rustix::process::geteuid().as_raw(), mode }
 }
 
-fn unavailable(path: &Path, source: io::Error) -> FileError {
+pub(super) fn unavailable(path: &Path, source: io::Error) -> FileError {
     FileError::Unavailable { path: path.to_owned(), source }
 }
 

@@ -46,25 +46,13 @@ impl StoredObject {
         settings: &HttpSettings,
     ) -> Result<Self, SourceError> {
         let (scheme, bucket, key) = parts(url).unwrap_or_default();
-        if !is_name(bucket) {
-            return Err(unusable("it names no bucket or container"));
-        }
-        let key =
-            object_path(key).ok_or_else(|| unusable("it names no key that can be asked for"))?;
-        if ![&place.region, &place.account].into_iter().flatten().all(|word| is_name(word)) {
-            return Err(unusable("its region or account is no name"));
-        }
-        if scheme == "az" && place.account.is_none() {
-            return Err(unusable("its storage account is not named (--account)"));
-        }
-        if place.endpoint.as_ref().is_some_and(|endpoint| Url::parse(endpoint).is_err()) {
-            return Err(unusable("its endpoint is no URL"));
-        }
         // Google unpacks what it holds gzipped for those who do not say that they take it so, and
         // then tells neither length nor range.
         let takes_gzip = scheme == "gs";
         let gate = Gate::new(credentials.authorities()?, takes_gzip, settings.clone());
-        let store = store::open((scheme, bucket), place, credentials, gate)?;
+        let store = open_store((scheme, bucket), place, credentials, gate)?;
+        let key =
+            object_path(key).ok_or_else(|| unusable("it names no key that can be asked for"))?;
         Ok(Self { store, has_generations: scheme == "gs", key, url: without_secrets(url) })
     }
 
@@ -103,12 +91,34 @@ impl StoredObject {
     }
 }
 
+/// The store of a scheme and a bucket or container, if they and its place are as they should be.
+pub(super) fn open_store(
+    (scheme, bucket): (&str, &str),
+    place: &StoreSettings,
+    credentials: &Credentials,
+    gate: Gate,
+) -> Result<Box<dyn ObjectStore>, SourceError> {
+    if !is_name(bucket) {
+        return Err(unusable("it names no bucket or container"));
+    }
+    if ![&place.region, &place.account].into_iter().flatten().all(|word| is_name(word)) {
+        return Err(unusable("its region or account is no name"));
+    }
+    if scheme == "az" && place.account.is_none() {
+        return Err(unusable("its storage account is not named (--account)"));
+    }
+    if place.endpoint.as_ref().is_some_and(|endpoint| Url::parse(endpoint).is_err()) {
+        return Err(unusable("its endpoint is no URL"));
+    }
+    store::open((scheme, bucket), place, credentials, gate)
+}
+
 fn unusable(problem: &str) -> SourceError {
     HttpError::InvalidUrl(problem.into()).into()
 }
 
 /// A key that is asked for as it is written. A query is none of it: it would be a signature.
-fn object_path(key: &str) -> Option<Path> {
+pub(super) fn object_path(key: &str) -> Option<Path> {
     let path = Path::parse(key).ok()?;
     (!key.is_empty() && path.as_ref() == key && !key.contains('?')).then_some(path)
 }

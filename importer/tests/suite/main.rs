@@ -20,6 +20,7 @@ mod disk;
 mod dry_run;
 mod files;
 mod http;
+mod list;
 mod memory;
 mod object_store;
 mod overlaps;

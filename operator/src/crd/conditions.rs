@@ -73,6 +73,14 @@ pub const REVERTED: &str = "Reverted";
 pub const SCHEDULED: &str = "Scheduled";
 /// A tick waits for a SalesImport that is not finished.
 pub const HELD_BACK: &str = "HeldBack";
+/// A Job lists the files there are.
+pub const LISTING: &str = "Listing";
+/// Files could not be listed, which is tried again soon.
+pub const LISTING_FAILED: &str = "ListingFailed";
+/// Files can't be listed as the template says.
+pub const LISTING_REFUSED: &str = "ListingRefused";
+/// The SalesImports of new files are being made.
+pub const IMPORTING: &str = "Importing";
 /// `spec.schedule` is no cron schedule, or never comes.
 pub const INVALID_SCHEDULE: &str = "InvalidSchedule";
 /// `spec.timeZone` is not in the IANA database.

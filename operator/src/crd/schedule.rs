@@ -1,9 +1,5 @@
 //! The SalesImportSchedule: its spec and its status.
-#![expect(
-    unreachable_pub,
-    clippy::duplicated_attributes,
-    reason = "KubeSchema copies the struct into a function, and columns have types in common"
-)]
+#![expect(unreachable_pub, reason = "KubeSchema copies the struct into a function")]
 
 use std::collections::BTreeMap;
 
@@ -12,7 +8,11 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SalesImportSpec;
+use super::{
+    SalesImportSpec,
+    discovery::{Discover, DiscoveryStatus},
+    status::signed_formats,
+};
 
 /// SalesImports to be made again and again: when, and what they are like.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,8 @@ use super::SalesImportSpec;
     category = "takings",
     status = "SalesImportScheduleStatus",
     derive = "PartialEq",
-    doc = "SalesImportSchedule makes a SalesImport at each tick of a cron schedule.",
+    doc = "SalesImportSchedule makes a SalesImport at each tick of a cron schedule, or for each new file.",
+    validation = discovers_where_files_can_be_listed(),
     printcolumn(
         name = "Schedule",
         type_ = "string",
@@ -99,6 +100,11 @@ pub struct SalesImportScheduleSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 10, max = 31_536_000))]
     pub starting_deadline_seconds: Option<i64>,
+    /// discover: at each tick files are looked for, and each new one gets a SalesImport. The `key`
+    /// of a bucket or the `path` of a volume is then a pattern such as `exports/*.csv`. Default: a
+    /// tick is one SalesImport.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discover: Option<Discover>,
     /// template: what the SalesImports are like.
     pub template: SalesImportTemplate,
 }
@@ -140,6 +146,7 @@ pub struct TemplateMetadata {
 /// What became of the SalesImportSchedule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(transform = schemars::transform::RecursiveTransform(signed_formats))]
 pub struct SalesImportScheduleStatus {
     /// observedGeneration: the generation of the spec that the status speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,6 +176,9 @@ pub struct SalesImportScheduleStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub active: Vec<ActiveImport>,
+    /// discovery: what was found, where `spec.discover` looks for files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<DiscoveryStatus>,
 }
 
 /// A SalesImport that was made, or is about to be.
@@ -182,6 +192,16 @@ pub struct ActiveImport {
     pub uid: Option<String>,
     /// scheduleTime: its tick.
     pub schedule_time: Time,
+}
+
+fn discovers_where_files_can_be_listed() -> kube::core::Rule {
+    let source = "self.spec.template.spec.source";
+    kube::core::Rule::new(format!(
+        "!has(self.spec.discover) || !(has({source}.http) || has({source}.configMap))"
+    ))
+    .message(
+        "Files are discovered in s3, gcs, azure or volume: http and configMap can't be listed.",
+    )
 }
 
 fn utc() -> String {

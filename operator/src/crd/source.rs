@@ -149,6 +149,17 @@ pub(crate) struct Remote<'a> {
 }
 
 impl Source {
+    /// The name of the object in its bucket, or of the file on its volume, if it is in one.
+    pub(crate) fn file_mut(&mut self) -> Option<&mut String> {
+        let objects = [
+            self.s3.as_mut().map(|s3| &mut s3.key),
+            self.gcs.as_mut().map(|gcs| &mut gcs.key),
+            self.azure.as_mut().map(|azure| &mut azure.key),
+            self.volume.as_mut().map(|volume| &mut volume.path),
+        ];
+        objects.into_iter().flatten().next()
+    }
+
     /// The web server's file or the store's object, if it is one.
     pub(crate) fn remote(&self) -> Option<Remote<'_>> {
         if let Some(http) = &self.http {

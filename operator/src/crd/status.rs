@@ -138,7 +138,7 @@ pub struct JobReference {
 }
 
 /// Kubernetes knows the formats int32 and int64 only, and warns of others.
-fn signed_formats(schema: &mut schemars::Schema) {
+pub(super) fn signed_formats(schema: &mut schemars::Schema) {
     let Some(format) = schema.get("format").and_then(serde_json::Value::as_str) else { return };
     if let Some(signed) = format.strip_prefix('u').map(str::to_owned) {
         schema.insert("format".into(), signed.into());

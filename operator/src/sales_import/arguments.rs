@@ -59,7 +59,8 @@ pub(crate) fn revert(identity: &Identity, run: u32, dataset: &Dataset) -> Vec<St
     ]
 }
 
-fn source(source: &Source, settings: &ImporterSettings) -> Vec<String> {
+/// Where the file is, or with a pattern for its name the files are.
+pub(crate) fn source(source: &Source, settings: &ImporterSettings) -> Vec<String> {
     let file =
         |path: &str| vec![format!("--file={SOURCE_ROOT}/{path}"), format!("--root={SOURCE_ROOT}")];
     if let Some(volume) = &source.volume {

@@ -37,7 +37,7 @@ pub(crate) struct Seen {
 
 /// How an attempt stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Progress {
+pub(crate) enum Progress<T = Outcome> {
     /// Its Job is not there and never was: to be made.
     NotMade,
     /// A Job of its name is there that is not ours.
@@ -52,7 +52,7 @@ pub(crate) enum Progress {
     /// The importer is at work.
     Running,
     /// The importer has said how it ended.
-    Ended(Box<Outcome>),
+    Ended(Box<T>),
     /// It ended, and the importer has not said how; the sentence says what is known.
     Lost(String),
     /// As `Lost`: the Job's deadline has passed.
@@ -64,12 +64,26 @@ pub(crate) fn progress(
     identity: &Identity,
     run: u32,
     recorded: &JobReference,
-    (seen, now): (&Seen, Timestamp),
+    seen: (&Seen, Timestamp),
 ) -> Progress {
+    let ends = |pod: &Pod, is_of_now: bool| {
+        outcome(pod, identity, run).filter(|outcome| is_of_now || outcome.result.is_final())
+    };
+    progress_with(&identity.uid, recorded, seen, ends)
+}
+
+/// How the recorded Job of an owner stands, whose outcome is read so from a Pod, be it of now or
+/// from before a suspension.
+pub(crate) fn progress_with<T>(
+    owner: &str,
+    recorded: &JobReference,
+    (seen, now): (&Seen, Timestamp),
+    outcome: impl Fn(&Pod, bool) -> Option<T>,
+) -> Progress<T> {
     let Some(uid) = &recorded.uid else {
         return match &seen.job {
             None => Progress::NotMade,
-            Some(job) if is_owned(job, &identity.uid) => {
+            Some(job) if is_owned(job, owner) => {
                 Progress::Made { uid: job.uid().unwrap_or_default() }
             }
             Some(_) => Progress::NameTaken,
@@ -77,16 +91,12 @@ pub(crate) fn progress(
     };
     let pods = seen.pods.iter().filter(|pod| is_owned(*pod, uid));
     let job = seen.job.as_ref().filter(|job| job.uid().as_ref() == Some(uid));
-    let told: Vec<_> =
-        pods.map(|pod| (is_of_now(pod, job), pod, outcome(pod, identity, run))).collect();
-    let ends = |(is_of_now, _, outcome): &(bool, &Pod, Option<Outcome>)| {
-        outcome.clone().filter(|outcome| *is_of_now || outcome.result.is_final())
-    };
-    if let Some(outcome) = told.iter().find_map(ends) {
+    let pods: Vec<_> = pods.map(|pod| (pod, is_of_now(pod, job))).collect();
+    if let Some(outcome) = pods.iter().find_map(|(pod, is_of_now)| outcome(pod, *is_of_now)) {
         return Progress::Ended(Box::new(outcome));
     }
     let Some(job) = job else { return Progress::Lost("Its Job was deleted.".into()) };
-    let pod = told.iter().find(|(is_of_now, ..)| *is_of_now).map(|(_, pod, _)| *pod);
+    let pod = pods.iter().find(|(_, is_of_now)| *is_of_now).map(|(pod, _)| *pod);
     without_outcome(job, pod, &seen.events, now)
 }
 
@@ -109,7 +119,12 @@ pub(crate) fn resumed(job: &Job) -> Option<Timestamp> {
     Some(job.status.as_ref()?.start_time.as_ref()?.0)
 }
 
-fn without_outcome(job: &Job, pod: Option<&Pod>, events: &[Event], now: Timestamp) -> Progress {
+fn without_outcome<T>(
+    job: &Job,
+    pod: Option<&Pod>,
+    events: &[Event],
+    now: Timestamp,
+) -> Progress<T> {
     if job_condition(job, "FailureTarget").is_some_and(is_deadline) {
         return Progress::TimedOut;
     }
@@ -160,7 +175,8 @@ fn outcome(pod: &Pod, identity: &Identity, run: u32) -> Option<Outcome> {
     agrees.then_some(outcome)
 }
 
-fn terminated(pod: &Pod) -> Option<&ContainerStateTerminated> {
+/// How the container ended whose outcome is believed.
+pub(crate) fn terminated(pod: &Pod) -> Option<&ContainerStateTerminated> {
     start::importer_state(pod)?.terminated.as_ref()
 }
 

@@ -76,12 +76,7 @@ pub(crate) fn load(
 ) -> Job {
     let arguments = arguments::load(&import.spec, identity, run, settings);
     let mut pod = pod(&import.spec, arguments, settings);
-    if let Some(source) = source_volume(&import.spec) {
-        mount(&mut pod, source, SOURCE_ROOT);
-    }
-    if let Some(credentials) = credentials(&import.spec) {
-        mount(&mut pod, credentials, CREDENTIALS);
-    }
+    mount_source(&mut pod, &import.spec);
     let mut job = job((import, identity), (name, run), pod, deadline_seconds);
     let labels = import.labels().iter().filter(|(label, _)| label.starts_with(PASSED_ON));
     let passed_on = labels.map(|(label, value)| (label.clone(), value.clone()));
@@ -144,29 +139,67 @@ fn job(
     }
 }
 
-/// A SalesImport's deletion need not wait for its Jobs; to ask for that needs a further right.
-fn unblocking(owner: OwnerReference) -> OwnerReference {
+/// An owner's deletion need not wait for its Jobs; to ask for that needs a further right.
+pub(crate) fn unblocking(owner: OwnerReference) -> OwnerReference {
     OwnerReference { block_owner_deletion: None, ..owner }
 }
 
 fn labels(identity: &Identity, run: u32) -> BTreeMap<String, String> {
+    let of_import = [(SALES_IMPORT, identity.label()), (RUN, run.to_string())];
+    let of_import = of_import.map(|(label, value)| (label.to_owned(), value));
+    app_labels().into_iter().chain(of_import).collect()
+}
+
+/// The labels of every importer.
+pub(crate) fn app_labels() -> BTreeMap<String, String> {
     BTreeMap::from(
         [
-            ("app.kubernetes.io/name", "takings-importer".to_owned()),
-            ("app.kubernetes.io/component", "importer".to_owned()),
-            ("app.kubernetes.io/part-of", "takings".to_owned()),
-            ("app.kubernetes.io/managed-by", "takings-operator".to_owned()),
-            (SALES_IMPORT, identity.label()),
-            (RUN, run.to_string()),
+            ("app.kubernetes.io/name", "takings-importer"),
+            ("app.kubernetes.io/component", "importer"),
+            ("app.kubernetes.io/part-of", "takings"),
+            ("app.kubernetes.io/managed-by", "takings-operator"),
         ]
-        .map(|(label, value)| (label.to_owned(), value)),
+        .map(|(label, value)| (label.to_owned(), value.to_owned())),
     )
 }
 
+/// The Pod of an importer that looks at the source, and has nothing of the database.
+pub(crate) fn listing_pod(
+    spec: &SalesImportSpec,
+    arguments: Vec<String>,
+    settings: &ImporterSettings,
+) -> PodSpec {
+    let mut pod = bare_pod(spec, arguments, settings);
+    mount_source(&mut pod, spec);
+    pod
+}
+
 fn pod(spec: &SalesImportSpec, arguments: Vec<String>, settings: &ImporterSettings) -> PodSpec {
+    let mut pod = bare_pod(spec, arguments, settings);
+    for container in &mut pod.containers {
+        container.env.get_or_insert_default().insert(0, database_url(spec));
+    }
+    mount(&mut pod, database_ca(&spec.database_secret_ref.name), DATABASE_CA);
+    pod
+}
+
+fn mount_source(pod: &mut PodSpec, spec: &SalesImportSpec) {
+    if let Some(source) = source_volume(spec) {
+        mount(pod, source, SOURCE_ROOT);
+    }
+    if let Some(credentials) = credentials(spec) {
+        mount(pod, credentials, CREDENTIALS);
+    }
+}
+
+fn bare_pod(
+    spec: &SalesImportSpec,
+    arguments: Vec<String>,
+    settings: &ImporterSettings,
+) -> PodSpec {
     let pull_secrets = &settings.image_pull_secrets;
     let pull_secrets = pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
-    let mut pod = PodSpec {
+    PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![container(spec, arguments, settings)],
         enable_service_links: Some(false),
@@ -186,9 +219,7 @@ fn pod(spec: &SalesImportSpec, arguments: Vec<String>, settings: &ImporterSettin
         service_account_name: spec.service_account_name.clone(),
         tolerations: Some(spec.tolerations.clone()),
         ..PodSpec::default()
-    };
-    mount(&mut pod, database_ca(&spec.database_secret_ref.name), DATABASE_CA);
-    pod
+    }
 }
 
 fn container(
@@ -202,7 +233,7 @@ fn container(
         image: Some(settings.image.clone()),
         image_pull_policy: settings.image_pull_policy.clone(),
         args: Some(arguments),
-        env: Some(std::iter::once(database_url(spec)).chain(further).collect()),
+        env: Some(further.collect()),
         ports: Some(vec![ContainerPort {
             name: Some("admin".into()),
             container_port: ADMIN_PORT.into(),

@@ -8,7 +8,7 @@ use crate::crd::SalesImport;
 
 /// A Pod is named after its Job, with a dash and five characters, and cut at 63: a Job's name of
 /// at most this length stays whole in it.
-const MAX_JOB_NAME: usize = 57;
+pub(crate) const MAX_JOB_NAME: usize = 57;
 /// A label's value may hold so many bytes.
 pub(crate) const MAX_LABEL: usize = 63;
 

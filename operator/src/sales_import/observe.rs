@@ -24,7 +24,7 @@ use super::{
 use crate::crd::{SalesImport, SalesImportStatus, status::JobReference};
 
 /// Label that the Job controller puts on each Pod: its Job's uid.
-const JOB_UID: &str = "batch.kubernetes.io/controller-uid";
+pub(crate) const JOB_UID: &str = "batch.kubernetes.io/controller-uid";
 
 /// What looks.
 #[derive(Clone)]

@@ -1,17 +1,22 @@
 //! Does what was decided: a [`Plan`] in, changes in the cluster out. Async, decides nothing.
 //!
 //! The status first, guarded by the resourceVersion that the plan was made from; then the
-//! SalesImport; then the events, whose failure is logged and nothing else.
+//! SalesImport or the Job; then the events, whose failure is logged and nothing else.
+
+use std::fmt::Debug;
 
 use kube::{
-    Api, Client, Resource as _, ResourceExt as _,
-    api::PostParams,
+    Api, Client, Resource, ResourceExt as _,
+    api::{Patch, PatchParams, PostParams},
+    core::NamespaceResourceScope,
     runtime::events::{Event, EventType, Recorder},
 };
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 
 use super::plan::Plan;
 use crate::{
-    crd::{SalesImport, SalesImportSchedule, SalesImportScheduleStatus},
+    crd::{SalesImportSchedule, SalesImportScheduleStatus},
     failpoint,
     leader::Leadership,
     sales_import::{
@@ -27,8 +32,8 @@ pub(super) enum ApplyError {
     /// The schedule changed since it was observed.
     #[error("The SalesImportSchedule changed meanwhile.")]
     Outdated,
-    /// The API server answered that it will not make this SalesImport.
-    #[error("The SalesImport was refused: {0}")]
+    /// The API server answered that it will not make this SalesImport or Job.
+    #[error("The API server refused: {0}")]
     Refused(String),
     /// Another operator may be the leader by now.
     #[error("Nothing is written: this operator is not the leader any more.")]
@@ -59,8 +64,11 @@ impl Hands {
             self.write_status(schedule, plan.status).await?;
             failpoint::hit("after-schedule-status-written");
         }
-        if let Some(import) = &plan.create {
+        if let Some(import) = plan.create.as_deref() {
             self.create(import).await?;
+        }
+        if let Some(job) = plan.list.as_deref() {
+            self.create(job).await?;
         }
         for announcement in plan.announcements {
             self.announce(schedule, announcement).await?;
@@ -80,10 +88,14 @@ impl Hands {
     ) -> Result<(), ApplyError> {
         let namespace = schedule.namespace().unwrap_or_default();
         let api: Api<SalesImportSchedule> = Api::namespaced(self.writer()?, &namespace);
-        let mut next = schedule.clone();
-        next.metadata.managed_fields = None;
-        next.status = Some(status);
-        match api.replace_status(&schedule.name_any(), &parameters(), &next).await {
+        let next = json!({
+            "apiVersion": SalesImportSchedule::api_version(&()),
+            "kind": SalesImportSchedule::kind(&()),
+            "metadata": {"resourceVersion": schedule.resource_version(), "uid": schedule.uid()},
+            "status": status,
+        });
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        match api.patch_status(&schedule.name_any(), &parameters, &Patch::Apply(next)).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
                 Err(ApplyError::Outdated)
@@ -92,10 +104,19 @@ impl Hands {
         }
     }
 
-    async fn create(&self, import: &SalesImport) -> Result<(), ApplyError> {
-        let namespace = import.namespace().unwrap_or_default();
-        let api: Api<SalesImport> = Api::namespaced(self.writer()?, &namespace);
-        match api.create(&parameters(), import).await {
+    async fn create<K>(&self, object: &K) -> Result<(), ApplyError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Serialize,
+    {
+        let namespace = object.namespace().unwrap_or_default();
+        let api: Api<K> = Api::namespaced(self.writer()?, &namespace);
+        let parameters =
+            PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        match api.create(&parameters, object).await {
             Ok(_) => Ok(()),
             // Whose it is, the next observation tells.
             Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
@@ -128,8 +149,4 @@ impl Hands {
         }
         Ok(())
     }
-}
-
-fn parameters() -> PostParams {
-    PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() }
 }

@@ -36,14 +36,10 @@ pub(crate) enum PlaceholderError {
 /// The source with the placeholders of its name filled in for a tick.
 pub(crate) fn filled(source: &Source, tick: &Zoned) -> Result<Source, PlaceholderError> {
     let mut source = source.clone();
-    let names = [
-        source.http.as_mut().map(|http| &mut http.url),
-        source.s3.as_mut().map(|s3| &mut s3.key),
-        source.gcs.as_mut().map(|gcs| &mut gcs.key),
-        source.azure.as_mut().map(|azure| &mut azure.key),
-        source.volume.as_mut().map(|volume| &mut volume.path),
-    ];
-    for name in names.into_iter().flatten() {
+    if let Some(http) = &mut source.http {
+        http.url = fill(&http.url, tick)?;
+    }
+    if let Some(name) = source.file_mut() {
         *name = fill(name, tick)?;
     }
     Ok(source)

@@ -6,12 +6,14 @@
 //! status; the shell writes that first and acts after. A SalesImport is named after its tick, so
 //! that it is made once, whatever happens in between.
 
+mod discover;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
 use k8s_openapi::{
+    api::batch::v1::Job,
     apimachinery::pkg::apis::meta::v1::Time,
     jiff::{SignedDuration, Timestamp},
 };
@@ -27,11 +29,13 @@ use crate::{
         conditions::{self, Phase},
         schedule::{ActiveImport, ConcurrencyPolicy},
     },
-    sales_import::{announcement::Announcement, status},
+    sales_import::{ImporterSettings, announcement::Announcement, attempt::Seen, status},
 };
 
 /// SalesImports of one schedule that may be under way at a time, where several may be.
 const MAX_ACTIVE: usize = 10;
+/// Right after what was decided is written.
+const SOON: Duration = Duration::from_millis(100);
 /// In case that a watch has missed something, or that the clock was set.
 const SAFETY: Duration = Duration::from_mins(1);
 /// A `since` so far ahead was written by a clock that was wrong.
@@ -44,7 +48,9 @@ pub(crate) struct Observed {
     pub(crate) schedule: SalesImportSchedule,
     /// What was found under the names in `status.active`, in their order.
     pub(crate) active: Vec<Option<SalesImport>>,
-    /// Why the API server refused to make the SalesImport just now, where it did.
+    /// What there is of the Job that lists files, where one is recorded.
+    pub(crate) listing: Seen,
+    /// Why the API server refused to make the SalesImport or Job just now, where it did.
     pub(crate) refused: Option<String>,
 }
 
@@ -56,6 +62,8 @@ pub(crate) struct Plan {
     pub(crate) status: SalesImportScheduleStatus,
     /// The SalesImport to make once the status is written.
     pub(crate) create: Option<Box<SalesImport>>,
+    /// The Job that lists files, to be made once the status is written.
+    pub(crate) list: Option<Box<Job>>,
     /// What to tell in events, once the status is written.
     pub(crate) announcements: Vec<Announcement>,
     /// When to look again without being told; `None`: only when something changes.
@@ -63,29 +71,33 @@ pub(crate) struct Plan {
 }
 
 /// What is to be done now.
-pub(crate) fn plan(observed: &Observed, now: Timestamp) -> Plan {
+pub(crate) fn plan(observed: &Observed, now: Timestamp, importer: &ImporterSettings) -> Plan {
     let mut planner = Planner {
         observed,
+        importer,
         // Statuses hold whole seconds.
         now: Timestamp::from_second(now.as_second()).unwrap_or(now),
         status: observed.schedule.status.clone().unwrap_or_default(),
         announcements: Vec::new(),
         create: None,
+        list: None,
         requeue: None,
     };
     if observed.schedule.metadata.deletion_timestamp.is_none() {
         planner.step();
     }
-    let Planner { status, create, announcements, requeue, .. } = planner;
-    Plan { status, create, announcements, requeue }
+    let Planner { status, create, list, announcements, requeue, .. } = planner;
+    Plan { status, create, list, announcements, requeue }
 }
 
 struct Planner<'a> {
     observed: &'a Observed,
+    importer: &'a ImporterSettings,
     now: Timestamp,
     status: SalesImportScheduleStatus,
     announcements: Vec<Announcement>,
     create: Option<Box<SalesImport>>,
+    list: Option<Box<Job>>,
     requeue: Option<Duration>,
 }
 
@@ -111,6 +123,12 @@ impl Planner<'_> {
         let next = calendar.next(self.now);
         self.status.next_schedule_time = next.map(Time);
         self.requeue = Some(self.until(next));
+        if schedule.spec.discover.is_some() {
+            return self.discover(&calendar, due);
+        }
+        if self.status.discovery.take().is_some() {
+            self.status.active.retain(|entry| entry.uid.is_some());
+        }
         self.make(&calendar, due);
     }
 
@@ -122,12 +140,14 @@ impl Planner<'_> {
             let Some(import) = seen else { continue };
             if entry.uid.is_none() && import::is_made_by(import, &self.observed.schedule) {
                 entry.uid = import.uid();
+                self.know(&entry.name);
                 self.announce(
                     false,
                     "ImportCreated",
                     format!("Made the SalesImport {}.", entry.name),
                 );
             } else if entry.uid.is_none() {
+                self.know(&entry.name);
                 let note =
                     format!("The SalesImport {} is there and is not this schedule's.", entry.name);
                 self.announce(true, "ImportNameTaken", note);
@@ -219,7 +239,12 @@ impl Planner<'_> {
     fn scheduled(&mut self, calendar: &Calendar) {
         let next = self.status.next_schedule_time.as_ref();
         let next = next.map(|next| calendar.local(next.0).to_string()).unwrap_or_default();
-        let message = format!("The next tick is {next}.");
+        let mut message = format!("The next tick is {next}.");
+        let unusable = self.status.discovery.as_ref().map_or(0, |discovery| discovery.unusable);
+        if unusable > 0 {
+            let note = format!(" Of the names that fit, {unusable} can't be imported.");
+            message.push_str(&note);
+        }
         self.report(Phase::Succeeded, conditions::SCHEDULED, &message);
     }
 
@@ -233,6 +258,20 @@ impl Planner<'_> {
 
     /// Writes down that a tick is to be made; its SalesImport is made once that is written.
     fn record(&mut self, calendar: &Calendar, name: String, tick: Timestamp) {
+        self.tell_missed(calendar, tick);
+        self.pass_over(Some(tick));
+        self.status.last_schedule_time = Some(Time(tick));
+        self.record_import(name, tick);
+    }
+
+    fn record_import(&mut self, name: String, tick: Timestamp) {
+        self.status.last_import = Some(name.clone());
+        self.status.active.push(ActiveImport { name, uid: None, schedule_time: Time(tick) });
+        self.requeue = Some(SOON);
+    }
+
+    /// Tells which ticks are passed over where that one is made.
+    fn tell_missed(&mut self, calendar: &Calendar, tick: Timestamp) {
         let since = self.status.since.as_ref().map_or(tick, |since| since.0);
         if let Some(first) = calendar.next(since).filter(|first| *first < tick) {
             let (first, newest) = (calendar.local(first), calendar.local(tick));
@@ -241,11 +280,6 @@ impl Planner<'_> {
             );
             self.announce(true, "TickMissed", note);
         }
-        self.pass_over(Some(tick));
-        self.status.last_schedule_time = Some(Time(tick));
-        self.status.last_import = Some(name.clone());
-        self.status.active.push(ActiveImport { name, uid: None, schedule_time: Time(tick) });
-        self.requeue = Some(Duration::from_millis(100));
     }
 
     fn hold_back(&mut self, calendar: &Calendar, tick: Timestamp) {
@@ -271,9 +305,11 @@ impl Planner<'_> {
             (conditions::RECONCILING, phase == Phase::InProgress),
             (conditions::STALLED, phase == Phase::Failed),
         ];
-        let old = std::mem::take(&mut self.status.conditions);
+        let old = self.observed.schedule.status.as_ref();
+        let old = old.map(|status| status.conditions.clone()).unwrap_or_default();
         let former = old.first().map(|condition| condition.reason.as_str());
-        if former != Some(reason) && phase != Phase::Succeeded {
+        let is_routine = [conditions::LISTING, conditions::IMPORTING].contains(&reason);
+        if former != Some(reason) && phase != Phase::Succeeded && !is_routine {
             self.announce(phase == Phase::Failed, reason, message.into());
         }
         let at = (self.status.observed_generation, self.now);
@@ -292,7 +328,7 @@ impl Planner<'_> {
     /// How long until then, at least a moment.
     fn until(&self, then: Option<Timestamp>) -> Duration {
         let left = then.map_or(SAFETY, |then| then.duration_since(self.now).unsigned_abs());
-        left.clamp(Duration::from_millis(100), SAFETY)
+        left.clamp(SOON, SAFETY)
     }
 }
 

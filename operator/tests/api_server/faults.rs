@@ -39,7 +39,7 @@ const ELSEWHERE: [&str; 4] = [
     "patch events",
     "create salesimports",
     "get salesimportschedules",
-    "update salesimportschedules/status",
+    "patch salesimportschedules/status",
 ];
 
 /// A life of an import: what each of its Jobs comes to, and how it ends.

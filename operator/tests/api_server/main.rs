@@ -5,6 +5,7 @@
 
 mod admission;
 mod calls;
+mod discover;
 mod faults;
 mod leader;
 mod leader_process;

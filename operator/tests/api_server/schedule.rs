@@ -24,7 +24,7 @@ fn spec(schedule: &str) -> Value {
         {"source": {"s3": {"bucket": "sales", "key": "{%Y-%m-%d}.csv"}}}}})
 }
 
-async fn create(shop: &Shop, name: &str, spec: Value) -> kube::Result<Value> {
+pub(crate) async fn create(shop: &Shop, name: &str, spec: Value) -> kube::Result<Value> {
     let schedule = json!({"apiVersion": "takings.dev/v1alpha1", "kind": "SalesImportSchedule",
         "metadata": {"name": name, "namespace": shop.namespace}, "spec": spec});
     let resource = ApiResource::erase::<SalesImportSchedule>(&());
@@ -34,18 +34,18 @@ async fn create(shop: &Shop, name: &str, spec: Value) -> kube::Result<Value> {
 }
 
 /// Ticks count from three days ago.
-async fn age(shop: &Shop, name: &str) {
+pub(crate) async fn age(shop: &Shop, name: &str) {
     let since = Timestamp::from_second(Timestamp::now().as_second() - 3 * 86_400).unwrap();
     patch_status(shop, name, json!({"since": since.to_string()})).await;
 }
 
-async fn patch_status(shop: &Shop, name: &str, status: Value) {
+pub(crate) async fn patch_status(shop: &Shop, name: &str, status: Value) {
     let patch = Patch::Merge(json!({"status": status}));
     let api = shop.api::<SalesImportSchedule>();
     api.patch_status(name, &PatchParams::default(), &patch).await.unwrap();
 }
 
-async fn until(
+pub(crate) async fn until(
     shop: &Shop,
     name: &str,
     what: impl Fn(&SalesImportScheduleStatus) -> bool,
@@ -61,7 +61,11 @@ async fn until(
     schedule.unwrap().unwrap().status.unwrap()
 }
 
-async fn until_reason(shop: &Shop, name: &str, reason: &str) -> SalesImportScheduleStatus {
+pub(crate) async fn until_reason(
+    shop: &Shop,
+    name: &str,
+    reason: &str,
+) -> SalesImportScheduleStatus {
     until(shop, name, |status| status.conditions.iter().any(|one| one.reason == reason)).await
 }
 
@@ -72,7 +76,7 @@ async fn until_made(shop: &Shop, name: &str) -> SalesImport {
     shop.get(&status.last_import.unwrap()).await
 }
 
-async fn imports(shop: &Shop) -> usize {
+pub(crate) async fn imports(shop: &Shop) -> usize {
     shop.api::<SalesImport>().list(&ListParams::default()).await.unwrap().items.len()
 }
 

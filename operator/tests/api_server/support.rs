@@ -104,7 +104,8 @@ impl Shop {
         let operator = tokio::spawn(async move {
             let client = client_of(Some(USER.to_owned()), &calls).await;
             let turns = Turns::new(limits, metrics.clone());
-            let with = (metrics.clone(), leadership.clone());
+            let importer = settings.importer.clone();
+            let with = (importer, metrics.clone(), leadership.clone());
             let schedules = schedule::run(client.clone(), Some(&namespace), with, halted);
             let shared = Shared { settings, metrics, turns, leadership };
             let imports = sales_import::run(client, Some(&namespace), shared, stopped);

@@ -1,6 +1,7 @@
 //! Each situation once: what happens, and what the plan makes of it.
 
 mod anything;
+mod discoveries;
 mod downtimes;
 mod edits;
 mod ticks;

@@ -9,8 +9,10 @@ use k8s_openapi::{
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 
+use super::discoveries::Bucket;
 use crate::{
     crd::{SalesImport, SalesImportSchedule, SalesImportScheduleStatus, SalesImportStatus},
+    sales_import::ImporterSettings,
     schedule::plan::{Observed, plan},
 };
 
@@ -20,11 +22,13 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     /// SalesImports that are there.
     pub(super) imports: BTreeMap<String, SalesImport>,
-    /// The ticks of all that were ever made, in order.
+    /// The ticks of all that were ever made, in order; the names where files are looked for.
     pub(super) made: Vec<String>,
     pub(super) announced: Vec<String>,
     /// What the API server answers to a POST, where it refuses.
     pub(super) refuses: Option<String>,
+    /// What is there to be listed.
+    pub(super) bucket: Bucket,
     uids: u32,
 }
 
@@ -36,6 +40,7 @@ impl World {
             "apiVersion": "takings.dev/v1alpha1",
             "kind": "SalesImportSchedule",
             "metadata": {"name": "daily", "namespace": "shop", "generation": 1,
+                "uid": "0b1f4c6e-6f0e-4a53-9a3c-2f9b7a1d0c11",
                 "creationTimestamp": "2025-06-01T12:00:00Z"},
             "spec": {"schedule": "30 2 * * *", "template": {"spec":
                 {"source": {"s3": {"bucket": "sales", "key": "{%Y-%m-%d -1d}.csv"}}}}},
@@ -50,6 +55,7 @@ impl World {
             made: Vec::new(),
             announced: Vec::new(),
             refuses: None,
+            bucket: Bucket::default(),
             uids: 0,
         }
     }
@@ -63,6 +69,11 @@ impl World {
         let conditions = self.status().conditions;
         let is_true = conditions.iter().find(|one| one.status == "True").unwrap();
         (is_true.reason.clone(), is_true.type_.clone())
+    }
+
+    /// The ids of files that are known.
+    pub(super) fn known(&self) -> Vec<String> {
+        self.status().discovery.unwrap_or_default().known
     }
 
     pub(super) fn message(&self) -> String {
@@ -90,13 +101,18 @@ impl World {
         let old = self.schedule.status.clone();
         let active = old.iter().flat_map(|status| &status.active);
         let active = active.map(|entry| self.imports.get(&entry.name).cloned()).collect();
-        let mut observed = Observed { schedule: self.schedule.clone(), active, refused: None };
-        let mut plan = plan(&observed, self.now);
+        let importer = ImporterSettings::default();
+        let discovery = old.as_ref().and_then(|status| status.discovery.as_ref());
+        let listing = discovery.and_then(|discovery| discovery.job.as_ref());
+        let listing = self.bucket.seen(listing.map(|job| &*job.name));
+        let schedule = self.schedule.clone();
+        let mut observed = Observed { schedule, active, listing, refused: None };
+        let mut plan = plan(&observed, self.now, &importer);
         // Once a status was written, that of a second plan would be a conflict.
         let is_written = old.as_ref() != Some(&plan.status);
         if plan.create.take_if(|_| self.refuses.is_some()).is_some() && !is_written {
             observed.refused.clone_from(&self.refuses);
-            plan = self::plan(&observed, self.now);
+            plan = self::plan(&observed, self.now, &importer);
             assert!(plan.create.is_none());
         }
         // What is written is what is read back.
@@ -106,7 +122,10 @@ impl World {
         if crash {
             return (is_changed, plan.requeue);
         }
-        let is_changed = plan.create.is_some() || is_changed;
+        let is_changed = plan.create.is_some() || plan.list.is_some() || is_changed;
+        if let Some(job) = plan.list {
+            self.bucket.post(*job);
+        }
         if let Some(import) = plan.create {
             self.post(*import);
         }
@@ -116,7 +135,7 @@ impl World {
 
     /// Reconciles until there is nothing left to do now.
     pub(super) fn rest(&mut self) -> Option<Duration> {
-        for _ in 0..20 {
+        for _ in 0..100 {
             if let (false, requeue) = self.reconcile(false) {
                 return requeue;
             }
@@ -130,8 +149,10 @@ impl World {
         if self.imports.contains_key(&name) {
             return;
         }
-        assert!(!self.made.contains(&tick_of(&import)), "{name} is made twice");
-        self.made.push(tick_of(&import));
+        let is_of_file = self.schedule.spec.discover.is_some();
+        let made = if is_of_file { name.clone() } else { tick_of(&import) };
+        assert!(!self.made.contains(&made), "{name} is made twice");
+        self.made.push(made);
         self.uids += 1;
         import.metadata.uid = Some(self.uids.to_string());
         self.imports.insert(name, import);
