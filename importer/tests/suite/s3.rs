@@ -77,7 +77,7 @@ impl Server {
     }
 
     pub async fn delete(&self, key: &str) {
-        self.store.delete(&key.into()).await.unwrap();
+        self.store.delete(&ObjectPath::parse(key).unwrap()).await.unwrap();
     }
 
     /// The folder with the credentials.
