@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where the file is: exactly one of these. It may be compressed.
+// Boxed, since thousands of SalesImports are kept in memory, each with one of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(
@@ -15,16 +16,16 @@ use serde::{Deserialize, Serialize};
 pub struct Source {
     /// http: a file on a web server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<HttpSource>,
+    pub http: Option<Box<HttpSource>>,
     /// s3: an object in a bucket of Amazon S3, or of a server that speaks its protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub s3: Option<S3Source>,
+    pub s3: Option<Box<S3Source>>,
     /// gcs: an object in a bucket of Google Cloud Storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gcs: Option<GcsSource>,
+    pub gcs: Option<Box<GcsSource>>,
     /// azure: a blob in a container of Azure Blob Storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub azure: Option<AzureSource>,
+    pub azure: Option<Box<AzureSource>>,
     /// volume: a file on a PersistentVolumeClaim of the SalesImport's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume: Option<VolumeSource>,

@@ -70,7 +70,7 @@ pub struct SalesImportStatus {
     /// progress: how far the importer is, while it is at work. Told every few seconds at first, and
     /// less often the longer it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub progress: Option<LoadProgress>,
+    pub progress: Option<Box<LoadProgress>>,
     /// settle: there while a run is being given up and the ledger is asked how it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settle: Option<SettleStatus>,

@@ -190,7 +190,7 @@ impl Planner<'_> {
     fn running(&mut self) -> Step {
         let began = self.status.importer_start_time.get_or_insert(Time(self.now)).0;
         if let Some(reached) = &self.observed.reached {
-            self.status.progress = Some(progress(reached, self.now));
+            self.status.progress = Some(Box::new(progress(reached, self.now)));
         }
         let (run, attempt) = (self.status.run.unwrap_or(1), self.status.attempt.unwrap_or(1));
         let message = format!("The importer is at work (attempt {attempt} of run {run}).");
