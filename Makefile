@@ -16,8 +16,9 @@ stop: ## Stop all that was started; the database's data stays
 test: ## Test everything, with a real PostgreSQL, API server and cluster
 	$(cargo) xtask setup && cargo test $(everything) --exclude e2e && cargo test $(everything) --test chart --test cluster -- --test-threads=8
 	TAKINGS_POSTGRES=18 $(cargo) test $(everything) --test ledger --test postgres && TAKINGS_POSTGRES=18 cargo test $(everything) --test suite -- command_line totals
-torture: ## Break loads off by hundreds of faults of all kinds, and look at every figure (SEED=number)
+torture: ## Break loads and reconciles off by faults of all kinds, and look at every figure (SEED=number)
 	TAKINGS_TORTURE=long TAKINGS_TORTURE_SEED=$(SEED) $(cargo) test --package importer --features importer/failpoints --test suite torture -- --nocapture
+	PROPTEST_CASES=6000 $(cargo) test --package operator --features operator/failpoints --lib -- plan::tests::anything
 fuzz: ## Read a million random texts in three ways, which must agree (FIRST=number, TEXTS=count)
 	TAKINGS_FUZZ_FIRST=$(or $(FIRST),0) TAKINGS_FUZZ_TEXTS=$(or $(TEXTS),1000000) $(cargo) test --package importer --lib -- every_way --nocapture
 fmt: ## Format the code

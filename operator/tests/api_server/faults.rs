@@ -163,7 +163,12 @@ async fn live(life: Life, fault: Option<(String, Fault)>) -> Calls {
     assert!(in_time, "{told}: it never ends: {there:#?}");
     check(&told, life, &end.unwrap_or_default(), &made);
     assert!(calls.has_struck(), "{told}: that call was never made");
-    shop.stop_operator().await;
+    if calls.ends.is_cancelled() {
+        // Where its end was to come with the last call, the life was over before it was ended.
+        shop.kill_operator().await;
+    } else {
+        shop.stop_operator().await;
+    }
     calls
 }
 

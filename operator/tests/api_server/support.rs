@@ -124,7 +124,7 @@ impl Shop {
     pub(crate) async fn stop_operator(&mut self) {
         let (stop, operator) = self.operator.take().unwrap();
         stop.cancel();
-        operator.await.unwrap();
+        timeout(PATIENCE, operator).await.expect("the operator does not stop").unwrap();
     }
 
     pub(crate) fn api<K>(&self) -> Api<K>

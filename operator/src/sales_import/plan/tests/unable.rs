@@ -9,7 +9,7 @@ use k8s_openapi::api::batch::v1::Job;
 #[test]
 fn what_keeps_a_pod_from_starting_is_told_at_once_and_fails_at_the_deadline() {
     type Hinder = fn(&mut World, &str);
-    let cases: [(&str, &str, Hinder); 6] = [
+    let cases: [(&str, &str, Hinder); 7] = [
         ("ImagePullFailed", "no such image", |world, job| {
             world.container(
                 job,
@@ -33,6 +33,11 @@ fn what_keeps_a_pod_from_starting_is_told_at_once_and_fails_at_the_deadline() {
         ("MountFailed", "configmap \"sales\" not found", |world, job| {
             world.container(job, &json!({"waiting": {"reason": "ContainerCreating"}}));
             world.event(job, "Warning", "FailedMount", "configmap \"sales\" not found");
+        }),
+        ("MountFailed", "already used by pod(s) till", |world, job| {
+            let message = "Multi-Attach error for volume \"files\": already used by pod(s) till";
+            world.container(job, &json!({"waiting": {"reason": "ContainerCreating"}}));
+            world.event(job, "Warning", "FailedAttachVolume", message);
         }),
         ("PodRefused", "exceeded quota", |world, job| {
             world.event(job, "Warning", "FailedCreate", "exceeded quota");
