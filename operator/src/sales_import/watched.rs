@@ -7,7 +7,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::{
-    batch::v1::Job,
+    batch::v1::{Job, JobSpec},
     core::v1::{Event, Pod, PodSpec},
 };
 use kube::{
@@ -126,7 +126,8 @@ where
 }
 
 fn trim_job(job: &mut Job) {
-    job.spec = None;
+    let suspend = job.spec.take().and_then(|spec| spec.suspend);
+    job.spec = Some(JobSpec { suspend, ..JobSpec::default() });
 }
 
 fn trim_pod(pod: &mut Pod) {
