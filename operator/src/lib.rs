@@ -30,6 +30,7 @@
 
 pub mod cli;
 pub mod crd;
+mod ending;
 mod failpoint;
 mod index;
 pub mod leader;

@@ -25,7 +25,7 @@ mod watched;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client, ResourceExt as _,
@@ -44,7 +44,7 @@ pub use plan::Settings;
 pub use queue::Limits;
 pub use turns::Turns;
 
-use crate::{crd::SalesImport, leader::Leadership, metrics::Metrics};
+use crate::{crd::SalesImport, ending, leader::Leadership, metrics::Metrics};
 use apply::{ApplyError, Hands};
 pub(crate) use apply::{FIELD_MANAGER, is_refusal};
 use observe::Eyes;
@@ -127,20 +127,21 @@ pub async fn run(
         .touched_objects();
     let warnings = caches.watch_warnings(&client, namespace);
     let context = Context { eyes, asker: Asker::new(), turns: turns.clone(), hands, settings };
-    Controller::for_stream(imports, store)
+    let shutdown = shutdown.shared();
+    let controller = Controller::for_stream(imports, store)
         .owns_stream(caches.watch_jobs(&client, namespace))
         .watches_stream(caches.watch_pods(&client, namespace), |pod| watched::import_of(&pod))
         .watches_stream(warnings, move |event| caches.import_of_warning(&event))
         .reconcile_on(turns.granted())
         .with_config(Config::default().concurrency(CONCURRENCY))
-        .graceful_shutdown_on(shutdown)
+        .graceful_shutdown_on(shutdown.clone())
         .run(reconcile, error_policy, Arc::new(context))
         .for_each(|result| async {
             if let Err(controller::Error::QueueError(error)) = result {
                 tracing::warn!(%error, "a watch was interrupted and is taken up again");
             }
-        })
-        .await;
+        });
+    ending::soon_after(shutdown, controller).await;
 }
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {

@@ -17,7 +17,7 @@ mod plan;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::{
     api::{batch::v1::Job, core::v1::Pod},
     jiff::Timestamp,
@@ -37,6 +37,7 @@ use tokio::time::timeout;
 
 use crate::{
     crd::{SalesImport, SalesImportSchedule},
+    ending,
     leader::Leadership,
     metrics::Metrics,
     sales_import::{FIELD_MANAGER, ImporterSettings, LIMIT, api},
@@ -83,19 +84,21 @@ pub async fn run(
     let hands = Hands { client: client.clone(), recorder, leadership };
     let context = Context { hands, importer, metrics };
     let scheduled = watcher::Config::default().labels(import::SCHEDULE);
-    Controller::new(api::<Watched>(&client, namespace), watcher::Config::default())
-        .watches(metadata::<SalesImport>(&client, namespace), scheduled.clone(), schedule_of)
-        .watches(metadata::<Job>(&client, namespace), scheduled.clone(), schedule_of)
-        .watches(metadata::<Pod>(&client, namespace), scheduled, schedule_of)
-        .with_config(Config::default().concurrency(CONCURRENCY))
-        .graceful_shutdown_on(shutdown)
-        .run(reconcile, error_policy, Arc::new(context))
-        .for_each(|result| async {
-            if let Err(controller::Error::QueueError(error)) = result {
-                tracing::warn!(%error, "a watch was interrupted and is taken up again");
-            }
-        })
-        .await;
+    let shutdown = shutdown.shared();
+    let controller =
+        Controller::new(api::<Watched>(&client, namespace), watcher::Config::default())
+            .watches(metadata::<SalesImport>(&client, namespace), scheduled.clone(), schedule_of)
+            .watches(metadata::<Job>(&client, namespace), scheduled.clone(), schedule_of)
+            .watches(metadata::<Pod>(&client, namespace), scheduled, schedule_of)
+            .with_config(Config::default().concurrency(CONCURRENCY))
+            .graceful_shutdown_on(shutdown.clone())
+            .run(reconcile, error_policy, Arc::new(context))
+            .for_each(|result| async {
+                if let Err(controller::Error::QueueError(error)) = result {
+                    tracing::warn!(%error, "a watch was interrupted and is taken up again");
+                }
+            });
+    ending::soon_after(shutdown, controller).await;
 }
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {

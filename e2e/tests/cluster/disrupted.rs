@@ -1,4 +1,4 @@
-//! What the cluster does to a Job or its Pod: evicts, refuses, or runs out of memory.
+//! What the cluster does to a Job or its Pod: evicts, suspends, refuses, or runs out of memory.
 
 use std::process::Command;
 
@@ -26,6 +26,26 @@ fn an_evicted_importer_begins_anew_without_a_retry_counted() -> Result<()> {
     kubectl.args(["create", "--raw", &path, "-f", "-"]);
     program::run_with_input(&mut kubectl, &eviction.to_string())?;
     at_work.gate.open();
+    at_work.ends_published()
+}
+
+#[test]
+fn a_job_that_a_queue_of_the_cluster_suspends_goes_on_once_it_is_resumed() -> Result<()> {
+    let _steady = steady();
+    let at_work = AtWork::begin("suspended-job", 22, json!({"retries": 0}))?;
+    let name = at_work.shop.jobs()?[0]["metadata"]["name"].as_str().context("no Job")?.to_owned();
+    let suspend = |suspend: bool| {
+        let patch = json!({"spec": {"suspend": suspend}}).to_string();
+        at_work.shop.kubectl(&["patch", &format!("job/{name}"), "--type=merge", "-p", &patch])
+    };
+    suspend(true)?;
+    // The Job controller may count the Pod that it ends for that as failed, and the Job with it: then
+    // the next attempt follows, and no retry is counted either.
+    let waits =
+        |status: &Value| reason(status, "Finished") == "JobSuspended" || status["attempt"] == 2;
+    at_work.shop.status_when("january", "suspended", waits)?;
+    at_work.gate.open();
+    suspend(false)?;
     at_work.ends_published()
 }
 
