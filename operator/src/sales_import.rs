@@ -54,8 +54,9 @@ use watched::Caches;
 
 /// This controller, as its metrics name it.
 const CONTROLLER: &str = "salesimport";
-/// SalesImports that are looked at at the same time.
-const CONCURRENCY: u16 = 32;
+/// SalesImports that are looked at at the same time. Of those that wait behind them, kube-runtime
+/// takes any one, not the first: where many always do, some would wait for very long.
+const CONCURRENCY: u16 = 256;
 /// More steps than any reconcile has: an attempt's number, its Job, the Job's uid.
 const MAX_STEPS: usize = 8;
 /// A call to an API server may never be answered. A reconcile that is cut off is as one whose

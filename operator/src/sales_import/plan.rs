@@ -43,6 +43,8 @@ use crate::crd::{
 pub(super) const SOON: Duration = Duration::from_secs(2);
 /// As `SOON`, once it has not changed for a while.
 const SELDOM: Duration = Duration::from_secs(30);
+/// How late the watch of Jobs may be to tell of one that was just made.
+pub(super) const LAG: SignedDuration = SignedDuration::from_secs(5);
 /// In case that a watch has missed something.
 const SAFETY: Duration = Duration::from_mins(1);
 

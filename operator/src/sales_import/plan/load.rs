@@ -6,7 +6,7 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::ResourceExt as _;
 use ledger::Outcome;
 
-use super::{Action, Planner, SAFETY, SELDOM, SOON, Step, backoff, later, seconds, until};
+use super::{Action, LAG, Planner, SAFETY, SELDOM, SOON, Step, backoff, later, seconds, until};
 use crate::{
     crd::{
         conditions,
@@ -37,6 +37,7 @@ impl Planner<'_> {
             _ if self.now >= self.deadline() => self.deadline_exceeded(),
             progress if self.observed.import.spec.suspend => self.stop(progress, job),
             Progress::Ended(outcome) => self.retry_fault(*outcome),
+            Progress::Lost(_) if self.may_be_untold() => (Action::None, Some(SOON)),
             Progress::Lost(message) => self.retry(&message),
             Progress::NotMade => self.make(&job.name),
             Progress::NameTaken => self.waiting(Some(Hindrance {
@@ -47,6 +48,14 @@ impl Planner<'_> {
             Progress::Waiting(hindrance) => self.waiting(hindrance),
             Progress::Running => self.running(),
         }
+    }
+
+    /// Whether the Job may be missing only since a cache has not been told of it yet. To ask the
+    /// API server each time would cost the most calls when it is at its slowest.
+    fn may_be_untold(&self) -> bool {
+        let made = self.status.attempt_time.as_ref().map_or(self.now, |time| time.0);
+        let seen = self.observed.load.job.is_some() || self.observed.is_live;
+        !seen && self.now < later(made, LAG)
     }
 
     fn record(&mut self, job: JobReference, uid: String) -> Step {

@@ -176,6 +176,26 @@ fn a_job_deleted_by_hand_is_a_lost_attempt_and_never_made_again() {
 }
 
 #[test]
+fn a_job_that_no_watch_has_told_of_yet_is_waited_for_before_it_is_looked_for() {
+    let mut world = World::with_caches(json!({}));
+    while world.reconcile(false) {
+        if world.status().job.is_some_and(|job| job.uid.is_some()) {
+            break;
+        }
+    }
+    let looks = world.live_looks;
+    world.pass(4);
+    assert!(!world.reconcile(false));
+    assert_eq!((world.live_looks, world.reason()), (looks, "Starting".into()));
+    world.pass(1);
+    assert!(!world.reconcile(false));
+    assert_eq!((world.live_looks, world.reason()), (looks + 1, "Starting".into()));
+    world.jobs.clear();
+    world.reconcile(false);
+    assert_eq!(world.reason(), "Retrying");
+}
+
+#[test]
 fn a_lost_node_s_pod_is_not_waited_for() {
     let (mut world, job) = followed(json!({}));
     world.start(&job);

@@ -47,6 +47,8 @@ pub(super) struct World {
     /// What a running importer says.
     pub(super) reached: Option<Reached>,
     pub(super) turn: Turn,
+    /// How often the API server was asked, since the caches could not be believed.
+    pub(super) live_looks: usize,
     /// What the caches hold, where they lag behind.
     cache: Option<Cache>,
 }
@@ -96,6 +98,7 @@ impl World {
             refuses: None,
             reached: None,
             turn: Turn::Now,
+            live_looks: 0,
             cache: None,
         }
     }
@@ -196,6 +199,7 @@ impl World {
         observed.turn = Some(self.turn);
         let mut plan = plan(&observed, self.now, &settings());
         if plan.needs_live && !observed.is_live {
+            self.live_looks += 1;
             observed = Observed { turn: observed.turn, ..self.live() };
             plan = self::plan(&observed, self.now, &settings());
         }
