@@ -39,8 +39,8 @@ bench-long: ## Measure imports of 50 M lines, and into datasets that hold as man
 	$(cargo) run --release --bin bench -- long
 bench-peers: ## Measure other loaders of CSV files, installed into the cache
 	$(cargo) run --release --bin bench -- peers
-bench-operator: ## Measure the operator with thousands of SalesImports, on simulated nodes
-	$(cargo) run --release --bin bench -- operator
+bench-operator: ## Measure the operator with thousands of SalesImports on simulated nodes, and one on a real one
+	$(cargo) run --release --bin bench -- operator && cargo run --release --bin bench -- one-node
 images: ## Build the programs' images and load them into the cluster
 	@$(cargo) xtask images
 tools: ## Build Kubernetes and the other tools into the cache

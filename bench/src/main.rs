@@ -14,6 +14,7 @@ mod files;
 mod full;
 mod import;
 mod long;
+mod one_node;
 mod operator;
 mod peers;
 mod process;
@@ -74,6 +75,12 @@ enum Bench {
         #[command(flatten)]
         size: operator::Size,
     },
+    /// A small file on the one-node cluster of the end-to-end tests, step by step
+    OneNode {
+        /// Rounds that count
+        #[arg(long, default_value_t = 15)]
+        rounds: usize,
+    },
     /// The peer of `api`: a server that answers every request with the same bytes
     #[command(hide = true)]
     Bare {
@@ -113,8 +120,10 @@ impl Size {
 
 fn main() -> anyhow::Result<()> {
     let Cli { programs, bench } = Cli::parse();
-    if let Bench::Bare { listen, body } = bench {
-        return bare::serve(listen, body);
+    match bench {
+        Bench::Bare { listen, body } => return bare::serve(listen, body),
+        Bench::OneNode { rounds } => return one_node::run(&mut Table::begin()?, rounds),
+        _ => {}
     }
     let programs = Programs::find(programs.as_deref(), bench.programs())?;
     let mut table = Table::begin()?;
@@ -138,6 +147,6 @@ fn main() -> anyhow::Result<()> {
         }
         Bench::Operator { size } => operator::run(&programs, &mut table, size),
         Bench::Api { rounds, seconds } => api::run(&programs, &mut table, rounds, seconds),
-        Bench::Bare { .. } => Ok(()),
+        Bench::OneNode { .. } | Bench::Bare { .. } => Ok(()),
     }
 }

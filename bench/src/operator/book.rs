@@ -21,13 +21,13 @@ use tokio::task::JoinSet;
 use super::{seen::Seen, world::World};
 
 /// The annotation that a Job and its Pod carry, with the name of their SalesImport.
-pub(super) const SALES_IMPORT: &str = "takings.dev/sales-import";
+pub(crate) const SALES_IMPORT: &str = "takings.dev/sales-import";
 /// Longest wait without any progress.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// SalesImports.
     Import,
     /// Their Jobs.
@@ -38,24 +38,30 @@ pub(super) enum Kind {
 
 /// What was seen of one import.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Life {
+pub(crate) struct Life {
     /// Its POST was sent.
-    pub(super) posted: Option<Instant>,
+    pub(crate) posted: Option<Instant>,
+    /// It was there.
+    pub(crate) there: Option<Instant>,
     /// Its Job was there.
-    pub(super) job_made: Option<Instant>,
+    pub(crate) job_made: Option<Instant>,
+    /// Its Pod had a node.
+    pub(crate) bound: Option<Instant>,
+    /// The container of its Pod had started.
+    pub(crate) started: Option<Instant>,
     /// The container of its Pod had ended.
-    pub(super) ended: Option<Instant>,
+    pub(crate) ended: Option<Instant>,
     /// The SalesImport was finished, and published.
-    pub(super) finished: Option<Instant>,
+    pub(crate) finished: Option<Instant>,
     /// The uids of all its Jobs.
-    pub(super) jobs: BTreeSet<String>,
+    pub(crate) jobs: BTreeSet<String>,
     /// How many of them are gone.
-    pub(super) jobs_gone: usize,
+    pub(crate) jobs_gone: usize,
 }
 
 /// All of them, by name.
 #[derive(Debug, Default)]
-pub(super) struct Book {
+pub(crate) struct Book {
     state: Arc<Mutex<State>>,
     watches: JoinSet<()>,
 }
@@ -69,7 +75,7 @@ struct State {
 
 impl Book {
     /// Watches objects of these kinds from now on.
-    pub(super) fn of(client: &Client, kinds: &[Kind]) -> Self {
+    pub(crate) fn of(client: &Client, kinds: &[Kind]) -> Self {
         let mut book = Self::default();
         for &kind in kinds {
             let (api, state) =
@@ -90,26 +96,26 @@ impl Book {
     }
 
     /// An import is about to be posted.
-    pub(super) fn posting(&self, name: &str) {
+    pub(crate) fn posting(&self, name: &str) {
         lock(&self.state).lives.entry(name.to_owned()).or_default().posted = Some(Instant::now());
     }
 
     /// Waits until that is true of the import of that name. What keeps it from that, `until` tells.
-    pub(super) async fn once(&self, name: &str, is_so: impl Fn(&Life) -> bool) {
+    pub(crate) async fn once(&self, name: &str, is_so: impl Fn(&Life) -> bool) {
         while !lock(&self.state).lives.get(name).is_some_and(&is_so) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// All whose name begins so.
-    pub(super) fn lives(&self, prefix: &str) -> Vec<Life> {
+    pub(crate) fn lives(&self, prefix: &str) -> Vec<Life> {
         let state = lock(&self.state);
         let lives = state.lives.iter().filter(|(name, _)| name.starts_with(prefix));
         lives.map(|(_, life)| life.clone()).collect()
     }
 
     /// Waits until that is true of so many whose name begins so.
-    pub(super) async fn until(
+    pub(crate) async fn until(
         &self,
         world: &World,
         (prefix, count): (&str, usize),
@@ -176,14 +182,25 @@ impl State {
             self.faults.push(format!("{name:?} ended with {why:?}"));
         }
         let Some(life) = self.life(kind, seen) else { return };
+        let mark = |moment: &mut Option<Instant>, is_so: bool| {
+            if is_so {
+                moment.get_or_insert(now);
+            }
+        };
         match kind {
-            Kind::Import if has_published => _ = life.finished.get_or_insert(now),
+            Kind::Import => {
+                mark(&mut life.there, true);
+                mark(&mut life.finished, has_published);
+            }
             Kind::Job => {
-                life.job_made.get_or_insert(now);
+                mark(&mut life.job_made, true);
                 life.jobs.extend(seen.metadata.uid.clone());
             }
-            Kind::Pod if seen.has_ended() => _ = life.ended.get_or_insert(now),
-            Kind::Import | Kind::Pod => {}
+            Kind::Pod => {
+                mark(&mut life.bound, seen.has_node());
+                mark(&mut life.started, seen.has_started());
+                mark(&mut life.ended, seen.has_ended());
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! In: a release build of the operator. Out: rows of the table, each from what watches have shown.
 //! A run in which an import does not end as it should, or with a second Job, is void.
 
-mod book;
+pub(crate) mod book;
 mod calls;
 mod control;
 mod crowd;
@@ -43,7 +43,7 @@ pub(crate) struct Size {
     #[arg(long, default_value_t = 6_000)]
     imports: usize,
     /// How many of them are there at a time that are not finished
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 40)]
     unfinished: usize,
     /// Imports that are posted at once
     #[arg(long, default_value_t = 1_000)]

@@ -11,11 +11,19 @@ use serde::Deserialize;
 
 /// An object of one of the kinds.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Who it is.
-    pub(super) metadata: ObjectMeta,
+    pub(crate) metadata: ObjectMeta,
+    #[serde(default)]
+    spec: Spec,
     #[serde(default)]
     status: Status,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    node_name: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -43,6 +51,7 @@ struct Container {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct State {
+    running: Option<Anything>,
     terminated: Option<Anything>,
 }
 
@@ -51,14 +60,25 @@ struct Anything {}
 
 impl Seen {
     /// Why a condition is true, in one word, where it is.
-    pub(super) fn is(&self, condition: &str) -> Option<&str> {
+    pub(crate) fn is(&self, condition: &str) -> Option<&str> {
         let mut conditions = self.status.conditions.iter();
         let found = conditions.find(|one| one.name == condition && one.status == "True")?;
         Some(&found.reason)
     }
 
+    /// Whether a Pod has a node.
+    pub(crate) fn has_node(&self) -> bool {
+        self.spec.node_name.is_some()
+    }
+
+    /// Whether a Pod's container has started, or even ended.
+    pub(crate) fn has_started(&self) -> bool {
+        let mut states = self.status.container_statuses.iter().map(|one| &one.state);
+        states.any(|state| state.running.is_some() || state.terminated.is_some())
+    }
+
     /// Whether a Pod's container has ended.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.status.container_statuses.iter().any(|one| one.state.terminated.is_some())
     }
 }
