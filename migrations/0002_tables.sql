@@ -22,6 +22,8 @@ CREATE TABLE takings.dataset (
     fingerprint_key bytea NOT NULL DEFAULT uuid_send(gen_random_uuid()),
     -- Goes up with each change of its live loads.
     version bigint NOT NULL DEFAULT 0,
+    -- New with each step of that, and never the same twice, also after a restore from a backup.
+    token uuid NOT NULL DEFAULT gen_random_uuid(),
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -292,4 +294,4 @@ GRANT SELECT ON takings.imported_file, takings.load, takings.sale, takings.super
     takings.load_overlap, takings.daily_revenue, takings.order_day_pair, takings.product,
     takings.location, takings.payment_method, takings.reject, takings.ledger_version,
     takings.live_sale TO takings_api;
-GRANT SELECT (dataset_id, name, currency, created_at) ON takings.dataset TO takings_api;
+GRANT SELECT (dataset_id, name, currency, token, created_at) ON takings.dataset TO takings_api;

@@ -57,7 +57,7 @@ BEGIN
                 AND order_count < 0) THEN
         RAISE EXCEPTION 'The daily figures disagree with the loads: nothing was changed.';
     END IF;
-    UPDATE dataset SET version = version + 1, currency = (
+    UPDATE dataset SET version = version + 1, token = gen_random_uuid(), currency = (
             SELECT imported_file.currency FROM load JOIN imported_file USING (imported_file_id)
             WHERE load.dataset_id = p_dataset_id AND state = 'live' LIMIT 1)
         WHERE dataset_id = p_dataset_id;
@@ -65,13 +65,14 @@ BEGIN
 END
 $$;
 
--- Written last, so that who reads it holds up nobody's publish.
+-- Written last, so that who reads it holds up nobody's publish. Replicas hear of it at once.
 CREATE FUNCTION takings.step_version() RETURNS void
 LANGUAGE sql
 SET search_path = takings, pg_temp
 AS $$
     UPDATE ledger_version
-    SET version = version + 1, token = gen_random_uuid(), stepped_at = clock_timestamp()
+    SET version = version + 1, token = gen_random_uuid(), stepped_at = clock_timestamp();
+    SELECT pg_notify('takings_version', '')
 $$;
 
 -- The live loads of earlier runs of the same import: what publishing this run takes out.

@@ -7,17 +7,19 @@
 //!
 //! ```text
 //! serve ─> middleware ─> routes ─> handlers ─┬─> params            what was asked
-//!          request id    the      by subject ├─> ledger::postgres  figures, imports
+//!          request id    the      by subject ├─> answers ─> memory, ledger::postgres
 //!          access log    table               ├─> uploads ─> importer
 //!          problems                          └─> envelope, problem  how it is said
 //! ```
 
+mod answers;
 mod cursor;
 mod envelope;
 mod filename;
 mod form;
 mod handlers;
 mod lingering;
+mod memory;
 mod metrics;
 mod middleware;
 mod params;

@@ -18,6 +18,8 @@ pub(crate) struct Metrics {
     pub(crate) requests: HistogramVec,
     /// `http_server_active_requests`
     pub(crate) active_requests: IntGauge,
+    /// `takings_answers_total{source}`
+    pub(crate) answers: IntCounterVec,
     /// `takings_uploads_in_progress`
     pub(crate) uploads_in_progress: IntGauge,
     /// `takings_uploads_total{result}`
@@ -40,6 +42,13 @@ impl Metrics {
                 "http_server_active_requests",
                 "HTTP requests under way.",
             )?,
+            answers: IntCounterVec::new(
+                Opts::new(
+                    "takings_answers_total",
+                    "Questions for figures, by where the answer came from: memory or ledger.",
+                ),
+                &["source"],
+            )?,
             uploads_in_progress: IntGauge::new(
                 "takings_uploads_in_progress",
                 "Files being loaded.",
@@ -51,6 +60,7 @@ impl Metrics {
         };
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(metrics.active_requests.clone()))?;
+        registry.register(Box::new(metrics.answers.clone()))?;
         registry.register(Box::new(metrics.uploads_in_progress.clone()))?;
         registry.register(Box::new(metrics.uploads.clone()))?;
         Ok(metrics)

@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     form::FormLimits,
+    memory::{self, Memory},
     metrics::{self, Metrics},
     readiness::Readiness,
     routes, serve,
@@ -26,6 +27,7 @@ const CONNECTIONS_PER_UPLOAD: u32 = 2;
 pub async fn until_shutdown(settings: &Settings) -> anyhow::Result<()> {
     let registry = telemetry::metrics::registry(env!("CARGO_PKG_VERSION"))?;
     let app = Arc::new(app(settings, Metrics::register(&registry)?)?);
+    let register = register(settings)?;
     metrics::count_connections(&registry, app.pools())?;
     let draining = shutdown::on_signal()?;
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
@@ -44,7 +46,7 @@ pub async fn until_shutdown(settings: &Settings) -> anyhow::Result<()> {
             settings.header_timeout,
             draining.clone(),
         );
-        tokio::join!(served, readiness.wait_for(&app.ledger));
+        tokio::join!(served, remember(&app, &readiness, register, draining.clone()));
         app.finish().await;
     };
     tokio::select! {
@@ -62,6 +64,19 @@ pub async fn until_shutdown(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Answers from memory as soon as the database is there, where that is wanted.
+async fn remember(
+    app: &App,
+    readiness: &Readiness,
+    register: Option<Ledger>,
+    draining: CancellationToken,
+) {
+    readiness.wait_for(&app.ledger).await;
+    if let Some(register) = register {
+        memory::keep(app.memory.clone(), register, draining).await;
+    }
+}
+
 async fn over(draining: &CancellationToken, settings: &Settings) {
     draining.cancelled().await;
     tokio::time::sleep(settings.shutdown_timeout).await;
@@ -69,12 +84,21 @@ async fn over(draining: &CancellationToken, settings: &Settings) {
 
 fn app(settings: &Settings, metrics: Metrics) -> anyhow::Result<App> {
     let (url, pool) = (settings.database.url()?, settings.database.pool());
+    let ledger = Ledger::connect_lazy(&url, &pool);
     Ok(App {
-        ledger: Ledger::connect_lazy(&url, &pool),
+        memory: Arc::new(Memory::new(ledger.clone(), settings.memory << 20)),
+        ledger,
         uploads: uploads(&settings.uploads, &pool, &metrics)?,
         read_timeout: settings.database.read_timeout(),
         metrics,
     })
+}
+
+/// Connections for the register of replicas alone: one listens, one renews.
+fn register(settings: &Settings) -> anyhow::Result<Option<Ledger>> {
+    let pool = PoolSettings { max_connections: 2, ..settings.database.pool() };
+    let url = settings.database.url()?;
+    Ok((settings.memory > 0).then(|| Ledger::connect_lazy(&url, &pool)))
 }
 
 fn uploads(

@@ -20,6 +20,9 @@ pub struct Settings {
     /// connection is kept. More than what the load balancer in front keeps one.
     #[arg(long, env = "TAKINGS_HEADER_TIMEOUT", default_value = "75", value_parser = seconds)]
     pub header_timeout: Duration,
+    /// Mebibytes of figures that are kept in memory; 0: each question goes to the database.
+    #[arg(long, env = "TAKINGS_MEMORY_MEBIBYTES", default_value_t = 64)]
+    pub memory: u64,
     /// Where the figures are read.
     #[command(flatten)]
     pub database: DatabaseSettings,

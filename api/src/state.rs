@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use ledger::postgres::{Ledger, LedgerError};
 
-use crate::{metrics::Metrics, problem::Problem, uploads::Uploads};
+use crate::{memory::Memory, metrics::Metrics, problem::Problem, uploads::Uploads};
 
 /// How long uploads that are cut off at the shutdown have to say so in the ledger.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -13,6 +13,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(crate) struct App {
     /// The figures, read with the API's own role.
     pub(crate) ledger: Ledger,
+    /// Figures that were read before.
+    pub(crate) memory: Arc<Memory>,
     /// Where files are loaded; `None` where no importing role is configured.
     pub(crate) uploads: Option<Uploads>,
     /// What is counted.

@@ -5,6 +5,7 @@
 //! functions that `migrations/` defines; this module only calls them.
 
 mod block_set;
+mod boot;
 mod chunk;
 mod claim;
 mod compare;
@@ -22,11 +23,13 @@ mod no_delay;
 mod publish;
 mod read;
 mod read_blocks;
+mod replicas;
 mod run;
 mod set_block;
 mod spool;
 mod verify;
 
+pub use boot::BootTime;
 pub use chunk::Chunk;
 pub use claim::{Claim, Claimed};
 pub use connect::{DatabaseUrl, PoolSettings};
@@ -36,8 +39,10 @@ pub use load::{Load, LoadedChunk};
 pub use maintain::{Maintained, Retention, Reverted, SkippedBy};
 pub use names::Names;
 pub use read::{
-    DailyRevenue, ImportFilter, ImportedFile, ListedReject, Page, RevenueFigures, Version,
+    DailyRevenue, DatasetFigures, DatasetState, Datasets, ImportFilter, ImportedFile, ListedReject,
+    OrderDayPair, Page, RevenueFigures, Version,
 };
+pub use replicas::{LEASE, PACE, Registration};
 pub use run::{Begun, OpenRun, Refusal, RunRequest, Totals};
 pub use verify::Verified;
 

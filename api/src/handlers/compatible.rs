@@ -9,7 +9,7 @@ use crate::{
     envelope::{Envelope, Number},
     params::{DateForm, DateRange, Params},
     problem::Problem,
-    state::{App, SharedApp},
+    state::SharedApp,
 };
 
 /// Decimals of the average.
@@ -34,14 +34,13 @@ pub(crate) async fn revenue(
     State(app): State<SharedApp>,
     uri: Uri,
 ) -> Result<Envelope<Revenue>, Problem> {
-    let DateRange { first, last } = range(&uri)?;
-    let figures = app.read(app.ledger.revenue(&Dataset::default(), first, last)).await?;
-    in_sgd(figures.currency)?;
+    let (currency, total) = app.total(&Dataset::default(), range(&uri)?).await?;
+    in_sgd(currency)?;
     Ok(Envelope::success(Revenue {
-        total_revenue_sgd: Number(figures.revenue),
-        average_order_value_sg: figures
+        total_revenue_sgd: Number(total.revenue),
+        average_order_value_sg: total
             .revenue
-            .divide_half_even(figures.order_count, PLACES)
+            .divide_half_even(total.order_count, PLACES)
             .map(Number),
     }))
 }
@@ -51,16 +50,10 @@ pub(crate) async fn daily(
     State(app): State<SharedApp>,
     uri: Uri,
 ) -> Result<Envelope<Vec<Day>>, Problem> {
-    let DateRange { first, last } = range(&uri)?;
-    let days = days(&app, first, last).await?;
+    let (currency, days) = app.days(&Dataset::default(), range(&uri)?).await?;
+    in_sgd(currency)?;
     let day = |day: DailyRevenue| Day { date: day.date, revenue_sgd: Number(day.revenue) };
     Ok(Envelope::success(days.into_iter().map(day).collect()))
-}
-
-async fn days(app: &App, first: Date, last: Date) -> Result<Vec<DailyRevenue>, Problem> {
-    let dataset = Dataset::default();
-    in_sgd(app.read(app.ledger.currency(&dataset)).await?)?;
-    app.read(app.ledger.daily(&dataset, first, last)).await
 }
 
 fn range(uri: &Uri) -> Result<DateRange, Problem> {

@@ -63,25 +63,24 @@ pub(crate) async fn revenue(
     State(app): State<SharedApp>,
     uri: Uri,
 ) -> Result<Json<Revenue>, Problem> {
-    let (dataset, DateRange { first, last }) = asked(&uri)?;
-    let found = app.read(app.ledger.revenue(&dataset, first, last)).await?;
-    let figures = Figures::of(found.revenue, found.order_count, found.line_count);
-    Ok(Json(Revenue { dataset, from: first, to: last, currency: found.currency, figures }))
+    let (dataset, range) = asked(&uri)?;
+    let (currency, total) = app.total(&dataset, range).await?;
+    let figures = Figures::of(total.revenue, total.order_count, total.line_count);
+    Ok(Json(Revenue { dataset, from: range.first, to: range.last, currency, figures }))
 }
 
 /// `GET /api/v1/revenue/daily?from=&to=&dataset=`
 pub(crate) async fn daily(State(app): State<SharedApp>, uri: Uri) -> Result<Json<Daily>, Problem> {
-    let (dataset, DateRange { first, last }) = asked(&uri)?;
-    let currency = app.read(app.ledger.currency(&dataset)).await?;
-    let days = app.read(app.ledger.daily(&dataset, first, last)).await?;
+    let (dataset, range) = asked(&uri)?;
+    let (currency, days) = app.days(&dataset, range).await?;
     let data = days.into_iter().map(|day| Day {
         date: day.date,
         figures: Figures::of(day.revenue, day.order_count, day.line_count),
     });
     Ok(Json(Daily {
         dataset,
-        from: first,
-        to: last,
+        from: range.first,
+        to: range.last,
         currency,
         data: data.collect(),
         has_more: false,

@@ -9,6 +9,7 @@ mod health;
 mod http_edges;
 mod import_folder;
 mod import_sales;
+mod memory;
 mod metrics_revenue;
 mod observability;
 mod roles;

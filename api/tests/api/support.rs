@@ -164,6 +164,16 @@ impl TestApi {
         server.sql(&database.name, sql).unwrap().trim().to_owned()
     }
 
+    /// Takes an import out of the figures, as its owner does.
+    pub(crate) fn revert(&self, import_id: &str) {
+        let (_, database) = self.database.as_ref().unwrap();
+        let url = DatabaseUrl::new(&database.url).unwrap();
+        wait_for(async {
+            let ledger = Ledger::connect_lazy(&url, &PoolSettings::default());
+            ledger.revert(import_id.parse().unwrap(), "a mistake", "").await.unwrap();
+        });
+    }
+
     /// How many sales the ledger holds, visible or not, and how many runs have no end.
     pub(crate) fn sales_and_open_runs(&self) -> String {
         self.sql(

@@ -169,6 +169,7 @@ impl Ledger {
             .fetch_one(&self.pool)
             .await?;
         let Json(reverted) = row.try_get(0)?;
+        self.until_all_replicas_know().await?;
         Ok(reverted)
     }
 

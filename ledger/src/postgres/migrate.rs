@@ -9,7 +9,7 @@ use sqlx::{
 use super::{DatabaseUrl, Ledger, LedgerError, no_delay::connecting};
 
 /// Every migration in order: version, what it is, its SQL. Append only, once released.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "roles", include_str!("../../../migrations/0001_roles.sql")),
     (2, "tables", include_str!("../../../migrations/0002_tables.sql")),
     (3, "grants", include_str!("../../../migrations/0003_grants.sql")),
@@ -19,10 +19,11 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "publish", include_str!("../../../migrations/0007_publish.sql")),
     (8, "revert", include_str!("../../../migrations/0008_revert.sql")),
     (9, "dry run", include_str!("../../../migrations/0009_dry_run.sql")),
+    (10, "replicas", include_str!("../../../migrations/0010_replicas.sql")),
 ];
 /// The oldest and the newest schema that this program works with.
-const OLDEST: i64 = 9;
-const NEWEST: i64 = 9;
+const OLDEST: i64 = 10;
+const NEWEST: i64 = 10;
 
 impl Ledger {
     /// Brings the database to the newest schema, as its owner. Returns how many migrations that

@@ -1,9 +1,11 @@
 //! What the API answers from: figures, imports, rejects. Reads only; one statement, and so one
 //! consistent view, per answer.
 
+mod datasets;
 mod figures;
 mod imports;
 
+pub use datasets::{DatasetFigures, DatasetState, Datasets, OrderDayPair};
 pub use figures::{DailyRevenue, RevenueFigures, Version};
 pub use imports::{ImportFilter, ImportedFile, ListedReject, Page};
 

@@ -209,7 +209,8 @@ impl Ledger {
         self.outcome(imported_file_id).await
     }
 
-    /// The outcome of a run that has ended.
+    /// The outcome of a run that has ended; of one that is published only once no replica of the
+    /// API can answer with what was before.
     pub(super) async fn outcome(&self, imported_file_id: i64) -> Result<Outcome, LedgerError> {
         let outcome: Option<Json<Outcome>> = sqlx::query_scalar("SELECT takings.run_outcome($1)")
             .bind(imported_file_id)
@@ -219,6 +220,9 @@ impl Ledger {
             outcome.ok_or_else(|| LedgerError::Unreadable("the run has no end".into()))?;
         if outcome.message.is_empty() {
             outcome.message = sentence(&outcome);
+        }
+        if matches!(outcome.result, RunResult::Published | RunResult::AlreadyLoaded) {
+            self.until_all_replicas_know().await?;
         }
         Ok(outcome)
     }

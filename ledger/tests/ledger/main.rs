@@ -8,6 +8,7 @@ mod maintain;
 mod migrations;
 mod model;
 mod promises;
+mod replicas;
 mod retention;
 mod roles;
 mod support;
