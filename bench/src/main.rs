@@ -14,7 +14,6 @@ mod files;
 mod full;
 mod import;
 mod long;
-mod one_node;
 mod operator;
 mod peers;
 mod process;
@@ -122,7 +121,7 @@ fn main() -> anyhow::Result<()> {
     let Cli { programs, bench } = Cli::parse();
     match bench {
         Bench::Bare { listen, body } => return bare::serve(listen, body),
-        Bench::OneNode { rounds } => return one_node::run(&mut Table::begin()?, rounds),
+        Bench::OneNode { rounds } => return operator::one_node::run(&mut Table::begin()?, rounds),
         _ => {}
     }
     let programs = Programs::find(programs.as_deref(), bench.programs())?;

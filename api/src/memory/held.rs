@@ -44,7 +44,7 @@ impl Held {
 }
 
 fn end(asked: BootTime) -> u64 {
-    asked.after(LEASE - PACE).nanoseconds()
+    asked.after(LEASE.saturating_sub(PACE)).nanoseconds()
 }
 
 #[cfg(test)]

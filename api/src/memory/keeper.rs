@@ -52,7 +52,9 @@ impl Keeper {
     async fn listen(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let Err(error) = self.register.listen(|| self.heard.notify_one()).await else { continue };
+            let Err(error) = self.register.listen(|| self.heard.notify_one()).await else {
+                continue;
+            };
             tracing::debug!(%error, "new versions are not told at once");
             sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);

@@ -101,7 +101,9 @@ fn a_notification_that_is_lost_makes_nobody_answer_with_what_was_before() {
     let other = replica(&url);
     for number in 1..=3 {
         remembers(&other);
-        first.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
+        first.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'",
+        );
         sell(&first, number);
         assert_eq!(revenue(&other), number.to_string());
     }

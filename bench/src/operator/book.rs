@@ -21,13 +21,13 @@ use tokio::task::JoinSet;
 use super::{seen::Seen, world::World};
 
 /// The annotation that a Job and its Pod carry, with the name of their SalesImport.
-pub(crate) const SALES_IMPORT: &str = "takings.dev/sales-import";
+pub(super) const SALES_IMPORT: &str = "takings.dev/sales-import";
 /// Longest wait without any progress.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub(super) enum Kind {
     /// SalesImports.
     Import,
     /// Their Jobs.
@@ -38,30 +38,30 @@ pub(crate) enum Kind {
 
 /// What was seen of one import.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Life {
+pub(super) struct Life {
     /// Its POST was sent.
-    pub(crate) posted: Option<Instant>,
+    pub(super) posted: Option<Instant>,
     /// It was there.
-    pub(crate) there: Option<Instant>,
+    pub(super) there: Option<Instant>,
     /// Its Job was there.
-    pub(crate) job_made: Option<Instant>,
+    pub(super) job_made: Option<Instant>,
     /// Its Pod had a node.
-    pub(crate) bound: Option<Instant>,
+    pub(super) bound: Option<Instant>,
     /// The container of its Pod had started.
-    pub(crate) started: Option<Instant>,
+    pub(super) started: Option<Instant>,
     /// The container of its Pod had ended.
-    pub(crate) ended: Option<Instant>,
+    pub(super) ended: Option<Instant>,
     /// The SalesImport was finished, and published.
-    pub(crate) finished: Option<Instant>,
+    pub(super) finished: Option<Instant>,
     /// The uids of all its Jobs.
-    pub(crate) jobs: BTreeSet<String>,
+    pub(super) jobs: BTreeSet<String>,
     /// How many of them are gone.
-    pub(crate) jobs_gone: usize,
+    pub(super) jobs_gone: usize,
 }
 
 /// All of them, by name.
 #[derive(Debug, Default)]
-pub(crate) struct Book {
+pub(super) struct Book {
     state: Arc<Mutex<State>>,
     watches: JoinSet<()>,
 }
@@ -75,7 +75,7 @@ struct State {
 
 impl Book {
     /// Watches objects of these kinds from now on.
-    pub(crate) fn of(client: &Client, kinds: &[Kind]) -> Self {
+    pub(super) fn of(client: &Client, kinds: &[Kind]) -> Self {
         let mut book = Self::default();
         for &kind in kinds {
             let (api, state) =
@@ -96,26 +96,26 @@ impl Book {
     }
 
     /// An import is about to be posted.
-    pub(crate) fn posting(&self, name: &str) {
+    pub(super) fn posting(&self, name: &str) {
         lock(&self.state).lives.entry(name.to_owned()).or_default().posted = Some(Instant::now());
     }
 
     /// Waits until that is true of the import of that name. What keeps it from that, `until` tells.
-    pub(crate) async fn once(&self, name: &str, is_so: impl Fn(&Life) -> bool) {
+    pub(super) async fn once(&self, name: &str, is_so: impl Fn(&Life) -> bool) {
         while !lock(&self.state).lives.get(name).is_some_and(&is_so) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// All whose name begins so.
-    pub(crate) fn lives(&self, prefix: &str) -> Vec<Life> {
+    pub(super) fn lives(&self, prefix: &str) -> Vec<Life> {
         let state = lock(&self.state);
         let lives = state.lives.iter().filter(|(name, _)| name.starts_with(prefix));
         lives.map(|(_, life)| life.clone()).collect()
     }
 
     /// Waits until that is true of so many whose name begins so.
-    pub(crate) async fn until(
+    pub(super) async fn until(
         &self,
         world: &World,
         (prefix, count): (&str, usize),

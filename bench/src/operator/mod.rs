@@ -4,12 +4,13 @@
 //! In: a release build of the operator. Out: rows of the table, each from what watches have shown.
 //! A run in which an import does not end as it should, or with a second Job, is void.
 
-pub(crate) mod book;
+mod book;
 mod calls;
 mod control;
 mod crowd;
 mod figure;
 mod life;
+pub(crate) mod one_node;
 mod program;
 mod seen;
 mod world;

@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 /// An object of one of the kinds.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Seen {
+pub(super) struct Seen {
     /// Who it is.
-    pub(crate) metadata: ObjectMeta,
+    pub(super) metadata: ObjectMeta,
     #[serde(default)]
     spec: Spec,
     #[serde(default)]
@@ -60,25 +60,25 @@ struct Anything {}
 
 impl Seen {
     /// Why a condition is true, in one word, where it is.
-    pub(crate) fn is(&self, condition: &str) -> Option<&str> {
+    pub(super) fn is(&self, condition: &str) -> Option<&str> {
         let mut conditions = self.status.conditions.iter();
         let found = conditions.find(|one| one.name == condition && one.status == "True")?;
         Some(&found.reason)
     }
 
     /// Whether a Pod has a node.
-    pub(crate) fn has_node(&self) -> bool {
+    pub(super) fn has_node(&self) -> bool {
         self.spec.node_name.is_some()
     }
 
     /// Whether a Pod's container has started, or even ended.
-    pub(crate) fn has_started(&self) -> bool {
+    pub(super) fn has_started(&self) -> bool {
         let mut states = self.status.container_statuses.iter().map(|one| &one.state);
         states.any(|state| state.running.is_some() || state.terminated.is_some())
     }
 
     /// Whether a Pod's container has ended.
-    pub(crate) fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.status.container_statuses.iter().any(|one| one.state.terminated.is_some())
     }
 }

@@ -32,9 +32,8 @@ impl Ledger {
     /// Registers a replica. What it reads from now on it may answer with, once
     /// [`renew`](Self::renew) has told that it is the newest.
     pub async fn register(&self) -> Result<Registration, LedgerError> {
-        let id = sqlx::query_scalar("SELECT takings.register_replica()")
-            .fetch_one(&self.pool)
-            .await?;
+        let id =
+            sqlx::query_scalar("SELECT takings.register_replica()").fetch_one(&self.pool).await?;
         Ok(Registration(id))
     }
 

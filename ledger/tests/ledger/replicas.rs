@@ -154,10 +154,9 @@ async fn an_importer_can_not_make_others_forget_a_replica_that_was_just_seen() {
     // A load of its own tells as others do.
     test.ledger.unregister(replica).await.unwrap();
     load(&importer, &File::new(OTHER)).await.unwrap();
-    let refused = test.server.sql(
-        &test.database.name,
-        &format!("SET ROLE {role}; SELECT takings.register_replica()"),
-    );
+    let refused = test
+        .server
+        .sql(&test.database.name, &format!("SET ROLE {role}; SELECT takings.register_replica()"));
     assert!(refused.unwrap_err().to_string().contains("permission denied"));
 }
 
@@ -166,7 +165,8 @@ async fn a_new_version_is_told_to_who_listens() {
     let test = TestLedger::new().await;
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let listens = test.ledger.clone();
-    let listening = tokio::spawn(async move { listens.listen(|| told.send(()).unwrap_or(())).await });
+    let listening =
+        tokio::spawn(async move { listens.listen(|| told.send(()).unwrap_or(())).await });
     while test.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") == "0" {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -83,8 +83,10 @@ impl Ledger {
             .fetch_optional(&self.pool)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let state =
-            DatasetState { token: row.try_get("token")?, currency: parsed_if_any(&row, "currency")? };
+        let state = DatasetState {
+            token: row.try_get("token")?,
+            currency: parsed_if_any(&row, "currency")?,
+        };
         let days = Columns::of(&row, "days")?;
         let revenues: Vec<String> = row.try_get("revenues")?;
         let lines: Vec<i64> = row.try_get("line_counts")?;

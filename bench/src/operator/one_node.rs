@@ -14,10 +14,8 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::{
-    figures::{self, Round, SECONDS, Table},
-    operator::book::{Book, Kind, Life},
-};
+use super::book::{Book, Kind, Life};
+use crate::figures::{self, Round, SECONDS, Table};
 
 /// From one moment of an import's life to the next.
 const STEPS: [(&str, Step); 6] = [
