@@ -63,7 +63,11 @@ fn eventually(what: &str, is_so: impl Fn() -> bool) -> Result<()> {
 }
 
 fn heeded(namespace: &str) -> Result<()> {
-    let is_refused = || create(namespace, &json!({"dataset": "nobodys"})).is_err();
+    // By the policy, and not since the API server has not heard of the namespace or the kind yet.
+    let is_refused = || {
+        let said = create(namespace, &json!({"dataset": "nobodys"}));
+        said.is_err_and(|said| said.to_string().contains("Its datasets: "))
+    };
     eventually("the policy is heeded", is_refused)
 }
 
