@@ -24,6 +24,9 @@ async fn work(test: &TestLedger) {
     let imports = test.ledger.imports(&ImportFilter::default(), page).await.unwrap();
     test.ledger.rejects(imports[0].id, 10, None).await.unwrap();
     test.figures(1, 31).await;
+    let replica = test.ledger.register().await.unwrap();
+    test.ledger.renew(&replica, None).await.unwrap();
+    test.ledger.unregister(replica).await.unwrap();
     importer.close().await;
     test.ledger.close().await;
 }
