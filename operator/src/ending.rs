@@ -1,10 +1,12 @@
-//! The end of a controller: a controller and a shutdown in, and out soon after the shutdown.
+//! The running of a controller: a controller and a shutdown in, and out soon after the shutdown.
 //!
 //! kube's controllers end once what is under way has ended, which a call without an answer may
 //! put off, and never where the shutdown comes before their first listing.
 
 use std::time::Duration;
 
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use kube::runtime::{controller::Error, watcher};
 use tokio::time::sleep;
 
 /// How long a controller may take to end: less than the Pod's grace period, so that there is time
@@ -13,14 +15,18 @@ const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 20 });
 
 /// Runs a controller until it ends, or is cut off some time after the shutdown. A reconcile that
 /// is cut off is as one whose program has ended, which every plan allows for.
-pub(crate) async fn soon_after(
+pub(crate) async fn soon_after<T, E>(
     shutdown: impl Future<Output = ()>,
-    controller: impl Future<Output = ()>,
-) {
-    let limit = async {
-        shutdown.await;
-        sleep(GRACE).await;
-    };
+    controller: impl Stream<Item = Result<T, Error<E, watcher::Error>>>,
+) where
+    E: std::error::Error + 'static,
+{
+    let controller = controller.for_each(|result| async {
+        if let Err(Error::QueueError(error)) = result {
+            tracing::warn!(%error, "a watch was interrupted and is taken up again");
+        }
+    });
+    let limit = shutdown.then(|()| sleep(GRACE));
     tokio::select! {
         () = controller => {}
         () = limit => tracing::warn!("a controller was cut off, {GRACE:?} after it was to end"),

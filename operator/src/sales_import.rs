@@ -25,14 +25,14 @@ mod watched;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, TryStreamExt as _};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client, ResourceExt as _,
     core::{DeserializeGuard, NamespaceResourceScope, Resource},
     runtime::{
         Controller, WatchStreamExt as _,
-        controller::{self, Action, Config},
+        controller::{Action, Config},
         events::{Recorder, Reporter},
         reflector, watcher,
     },
@@ -136,12 +136,7 @@ pub async fn run(
         .reconcile_on(turns.granted())
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown.clone())
-        .run(reconcile, error_policy, Arc::new(context))
-        .for_each(|result| async {
-            if let Err(controller::Error::QueueError(error)) = result {
-                tracing::warn!(%error, "a watch was interrupted and is taken up again");
-            }
-        });
+        .run(reconcile, error_policy, Arc::new(context));
     ending::soon_after(shutdown, controller).await;
 }
 

@@ -17,7 +17,7 @@ mod plan;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{FutureExt as _, StreamExt as _};
+use futures::FutureExt as _;
 use k8s_openapi::{
     api::{batch::v1::Job, core::v1::Pod},
     jiff::Timestamp,
@@ -27,7 +27,7 @@ use kube::{
     core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta},
     runtime::{
         Controller,
-        controller::{self, Action, Config},
+        controller::{Action, Config},
         events::{Recorder, Reporter},
         reflector::ObjectRef,
         watcher,
@@ -92,12 +92,7 @@ pub async fn run(
             .watches(metadata::<Pod>(&client, namespace), scheduled, schedule_of)
             .with_config(Config::default().concurrency(CONCURRENCY))
             .graceful_shutdown_on(shutdown.clone())
-            .run(reconcile, error_policy, Arc::new(context))
-            .for_each(|result| async {
-                if let Err(controller::Error::QueueError(error)) = result {
-                    tracing::warn!(%error, "a watch was interrupted and is taken up again");
-                }
-            });
+            .run(reconcile, error_policy, Arc::new(context));
     ending::soon_after(shutdown, controller).await;
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 use jiff_sqlx::Date as SqlDate;
-use sqlx::Row;
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{DailyRevenue, Version, parsed_if_any, unreadable};
@@ -87,11 +87,11 @@ impl Ledger {
             token: row.try_get("token")?,
             currency: parsed_if_any(&row, "currency")?,
         };
-        let days = Columns::of(&row, "days")?;
+        let days = dates(&row, "days")?;
         let revenues: Vec<String> = row.try_get("revenues")?;
         let lines: Vec<i64> = row.try_get("line_counts")?;
         let orders: Vec<i64> = row.try_get("order_counts")?;
-        let days = days.0.into_iter().zip(revenues).zip(lines.into_iter().zip(orders));
+        let days = days.into_iter().zip(revenues).zip(lines.into_iter().zip(orders));
         let days = days.map(|((date, revenue), (lines, orders))| {
             Ok(DailyRevenue {
                 date,
@@ -100,9 +100,9 @@ impl Ledger {
                 order_count: unsigned("order_count", orders)?,
             })
         });
-        let (firsts, seconds) = (Columns::of(&row, "firsts")?, Columns::of(&row, "seconds")?);
+        let (firsts, seconds) = (dates(&row, "firsts")?, dates(&row, "seconds")?);
         let counts: Vec<i64> = row.try_get("pair_counts")?;
-        let pairs = firsts.0.into_iter().zip(seconds.0).zip(counts);
+        let pairs = firsts.into_iter().zip(seconds).zip(counts);
         let pairs = pairs.map(|((first, second), orders)| {
             Ok(OrderDayPair { first, second, order_count: unsigned("pair_counts", orders)? })
         });
@@ -112,14 +112,9 @@ impl Ledger {
     }
 }
 
-/// A column of days.
-struct Columns(Vec<Date>);
-
-impl Columns {
-    fn of(row: &sqlx::postgres::PgRow, column: &str) -> Result<Self, LedgerError> {
-        let dates: Vec<SqlDate> = row.try_get(column)?;
-        Ok(Self(dates.into_iter().map(SqlDate::to_jiff).collect()))
-    }
+fn dates(row: &PgRow, column: &str) -> Result<Vec<Date>, LedgerError> {
+    let dates: Vec<SqlDate> = row.try_get(column)?;
+    Ok(dates.into_iter().map(SqlDate::to_jiff).collect())
 }
 
 fn unsigned(column: &str, value: i64) -> Result<u64, LedgerError> {
