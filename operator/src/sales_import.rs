@@ -122,7 +122,7 @@ pub async fn run(
     let (store, writer) = reflector::store();
     let imports = watcher(api::<Watched>(&client, namespace), watcher::Config::default())
         .default_backoff()
-        .modify(|import| import.managed_fields_mut().clear())
+        .modify(trim)
         .inspect_ok(move |event| heard.hear(scope.as_deref(), event))
         .reflect(writer)
         .touched_objects();
@@ -138,6 +138,12 @@ pub async fn run(
         .graceful_shutdown_on(shutdown.clone())
         .run(reconcile, error_policy, Arc::new(context));
     ending::soon_after(shutdown, controller).await;
+}
+
+/// Leaves out what nobody reads: who wrote which field, and what kubectl has applied last.
+fn trim(import: &mut Watched) {
+    import.managed_fields_mut().clear();
+    import.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
 async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {

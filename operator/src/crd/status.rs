@@ -57,8 +57,8 @@ pub struct SalesImportStatus {
     /// attemptTime: when the newest attempt began; its Pod's deadline to start counts from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt_time: Option<Time>,
-    /// importerStartTime: since when an importer of this run has been at work, or may have been.
-    /// Empty: none has started, so that nothing can have been published.
+    /// importerStartTime: since when an importer of this run has been at work, or may have been;
+    /// told once one has been at work for two seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub importer_start_time: Option<Time>,
     /// nextAttemptTime: when the next attempt is due, after one that ended in a fault.

@@ -180,6 +180,12 @@ pub(crate) fn terminated(pod: &Pod) -> Option<&ContainerStateTerminated> {
     start::importer_state(pod)?.terminated.as_ref()
 }
 
+/// Since when its container is at work, by its node's clock.
+pub(crate) fn started(pod: &Pod) -> Option<Timestamp> {
+    let running = start::importer_state(pod)?.running.as_ref()?;
+    running.started_at.as_ref().map(|time| time.0)
+}
+
 fn has_started(pod: &Pod) -> bool {
     start::importer_state(pod).is_some_and(|state| state.running.is_some())
 }

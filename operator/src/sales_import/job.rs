@@ -34,7 +34,7 @@ pub(crate) const CONTAINER: &str = "importer";
 /// Label, with the name of the SalesImport (cut where it is long), and annotation, with all of it.
 pub(crate) const SALES_IMPORT: &str = "takings.dev/sales-import";
 /// Label with the number of the run that a Job is made for.
-const RUN: &str = "takings.dev/run";
+pub(crate) const RUN: &str = "takings.dev/run";
 /// Where an importer tells how far it is.
 pub(crate) const ADMIN_PORT: u16 = 9_090;
 /// Where the source is mounted, and beneath which every path is opened.

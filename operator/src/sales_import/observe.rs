@@ -54,15 +54,15 @@ impl Eyes {
     fn cached_attempt(&self, identity: &Identity, recorded: &JobReference) -> Seen {
         let job = self.caches.jobs.named(&identity.namespace, &recorded.name);
         let uid = recorded.uid.clone().or_else(|| job.as_ref()?.uid()).unwrap_or_default();
-        let pods: Vec<_> = self.caches.pods.of(&uid).iter().map(|pod| Pod::clone(pod)).collect();
+        let pods = self.caches.pods.of(&uid);
         let about = pods.first().and_then(Pod::uid).unwrap_or(uid);
         let events = self.caches.warnings_about(&about);
-        Seen { job: job.as_deref().cloned(), pods, events }
+        Seen { job, pods, events }
     }
 
     fn made(&self, identity: &Identity) -> Vec<Made> {
         let jobs = self.caches.jobs.of(&identity.uid);
-        jobs.iter().filter_map(|job| Made::of(job)).collect()
+        jobs.iter().filter_map(Made::of).collect()
     }
 
     /// What the API server holds about a SalesImport now; `None` where it is gone.

@@ -16,7 +16,7 @@ use k8s_openapi::{
 use serde::Deserialize;
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 
-use super::{job::ADMIN_PORT, plan::Observed, start};
+use super::{attempt, job::ADMIN_PORT, plan::Observed};
 
 /// A shorter load has ended before anybody could look.
 const FIRST: SignedDuration = SignedDuration::from_secs(5);
@@ -65,13 +65,8 @@ fn running(observed: &Observed, now: Timestamp) -> Option<&Pod> {
     if status.finish_time.is_some() || status.settle.is_some() {
         return None;
     }
-    let mut pods = observed.load.pods.iter().filter(|pod| super::attempt::is_owned(*pod, uid));
-    pods.find(|pod| since(pod).is_some_and(|began| is_due(began, told, now)))
-}
-
-fn since(pod: &Pod) -> Option<Timestamp> {
-    let running = start::importer_state(pod)?.running.as_ref()?;
-    running.started_at.as_ref().map(|time| time.0)
+    let mut pods = observed.load.pods.iter().filter(|pod| attempt::is_owned(*pod, uid));
+    pods.find(|pod| attempt::started(pod).is_some_and(|began| is_due(began, told, now)))
 }
 
 /// Every few seconds at first, and the less often the longer it takes.

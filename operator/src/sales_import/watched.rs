@@ -3,21 +3,25 @@
 //!
 //! It decides nothing, and makes no request but the watches.
 
-use std::{fmt::Debug, sync::Arc};
+use std::fmt::Debug;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::{
-    batch::v1::{Job, JobSpec},
-    core::v1::{Event, Pod, PodSpec},
+    batch::v1::{Job, JobSpec, JobStatus},
+    core::v1::{ContainerStatus, Event, Pod, PodSpec, PodStatus},
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
+    core::ObjectMeta,
     runtime::{WatchStreamExt as _, reflector::ObjectRef, watcher},
 };
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Watched, api, job::SALES_IMPORT};
+use super::{
+    Watched, api,
+    job::{RUN, SALES_IMPORT},
+};
 use crate::index::Index;
 
 /// The warnings that tell why a Pod does not start and that no status shows. Only these are
@@ -85,8 +89,7 @@ impl Caches {
 
     /// The warnings about a Job or a Pod.
     pub(crate) fn warnings_about(&self, uid: &str) -> Vec<Event> {
-        let warnings = self.warnings.iter().flat_map(|index| index.of(uid));
-        warnings.map(Arc::unwrap_or_clone).collect()
+        self.warnings.iter().flat_map(|index| index.of(uid)).collect()
     }
 
     /// The SalesImport that a warning is about, where its Job or Pod is known by now: if not, the
@@ -95,8 +98,8 @@ impl Caches {
         let about = &event.involved_object;
         let (namespace, name) = (about.namespace.as_deref()?, about.name.as_deref()?);
         match about.kind.as_deref()? {
-            "Job" => import_of(&*self.jobs.named(namespace, name)?),
-            _ => import_of(&*self.pods.named(namespace, name)?),
+            "Job" => import_of(&self.jobs.named(namespace, name)?),
+            _ => import_of(&self.pods.named(namespace, name)?),
         }
     }
 }
@@ -113,7 +116,7 @@ fn kept<K>(
     trim: fn(&mut K),
 ) -> impl Stream<Item = watcher::Result<K>>
 where
-    K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K: Resource + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     watcher(api, config)
         .default_backoff()
@@ -125,18 +128,53 @@ where
         .touched_objects()
 }
 
-fn trim_job(job: &mut Job) {
+pub(super) fn trim_job(job: &mut Job) {
+    trim(&mut job.metadata);
     let suspend = job.spec.take().and_then(|spec| spec.suspend);
-    job.spec = Some(JobSpec { suspend, ..JobSpec::default() });
+    job.spec = suspend.map(|_| JobSpec { suspend, ..JobSpec::default() });
+    job.status = job.status.take().map(|status| JobStatus {
+        start_time: status.start_time,
+        conditions: status.conditions,
+        ..JobStatus::default()
+    });
 }
 
-fn trim_pod(pod: &mut Pod) {
+pub(super) fn trim_pod(pod: &mut Pod) {
+    trim(&mut pod.metadata);
     let host_network = pod.spec.take().and_then(|spec| spec.host_network);
-    pod.spec = Some(PodSpec { host_network, ..PodSpec::default() });
+    pod.spec = host_network.map(|_| PodSpec { host_network, ..PodSpec::default() });
+    pod.status = pod.status.take().map(|status| PodStatus {
+        conditions: status.conditions,
+        container_statuses: status.container_statuses.map(|mut containers| {
+            containers.iter_mut().for_each(trim_container);
+            containers
+        }),
+        message: status.message,
+        phase: status.phase,
+        pod_ip: status.pod_ip,
+        reason: status.reason,
+        ..PodStatus::default()
+    });
+}
+
+fn trim_container(container: &mut ContainerStatus) {
+    let (name, state) = (std::mem::take(&mut container.name), container.state.take());
+    *container = ContainerStatus { name, state, ..ContainerStatus::default() };
 }
 
 fn trim_event(event: &mut Event) {
     event.source = None;
+}
+
+/// Leaves whose it is and which run it is of.
+fn trim(metadata: &mut ObjectMeta) {
+    if let Some(labels) = &mut metadata.labels {
+        labels.retain(|label, _| label == RUN);
+    }
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.retain(|annotation, _| annotation == SALES_IMPORT);
+    }
+    metadata.finalizers = None;
 }
 
 /// The uid of what controls an object.

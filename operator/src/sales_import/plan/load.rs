@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::Time,
+    jiff::{SignedDuration, Timestamp},
+};
 use kube::ResourceExt as _;
 use ledger::Outcome;
 
@@ -22,6 +25,8 @@ use crate::{
     },
 };
 
+/// How long an importer is at work before that is told; statuses hold whole seconds.
+const YOUNG: SignedDuration = SignedDuration::from_secs(2);
 /// The longest word of an importer for what it is doing.
 const MAX_STAGE: usize = 16;
 
@@ -197,6 +202,9 @@ impl Planner<'_> {
     }
 
     fn running(&mut self) -> Step {
+        if self.status.importer_start_time.is_none() && self.has_just_started() {
+            return (Action::None, Some(SOON));
+        }
         let began = self.status.importer_start_time.get_or_insert(Time(self.now)).0;
         if let Some(reached) = &self.observed.reached {
             self.status.progress = Some(Box::new(progress(reached, self.now)));
@@ -206,6 +214,13 @@ impl Planner<'_> {
         self.in_progress(conditions::RUNNING, &message);
         let pause = reached::pause(began, self.now).unsigned_abs();
         (Action::None, Some(pause.min(SAFETY).min(until(self.now, self.deadline()))))
+    }
+
+    /// A small file is loaded before anybody could read that its importer is at work: to say so would
+    /// be a write for nothing. Whether one may have started is looked at wherever that counts.
+    fn has_just_started(&self) -> bool {
+        let started = self.observed.load.pods.iter().filter_map(attempt::started);
+        started.max().is_some_and(|started| (started..later(started, YOUNG)).contains(&self.now))
     }
 
     fn retry_fault(&mut self, outcome: Outcome) -> Step {

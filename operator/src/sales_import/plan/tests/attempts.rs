@@ -41,6 +41,9 @@ fn a_published_file_is_ready_and_finished() {
     let (mut world, job) = followed(json!({}));
     world.start(&job);
     world.rest();
+    assert_eq!(world.reason(), "Starting", "a small file is loaded before that can be read");
+    world.pass(2);
+    world.rest();
     assert_eq!(
         (world.reason().as_str(), world.conditions()),
         ("Running", vec!["Reconciling".into()])
@@ -286,6 +289,7 @@ fn how_far_the_importer_is_is_told_while_it_is_at_work() {
     let reached = json!({"stage": "loading", "bytes": 200, "bytesRead": 50, "linesRead": 7,
         "linesRejected": 1});
     world.reached = Some(serde_json::from_value(reached).unwrap());
+    world.pass(5);
     world.rest();
     let progress = world.status().progress.unwrap();
     assert_eq!((progress.percent, progress.lines_read), (Some(25), 7));
@@ -302,6 +306,7 @@ fn nothing_is_written_where_nothing_changed() {
         world.pass(1);
     }
     world.start(&job);
+    world.pass(2);
     world.rest();
     world.pass(30);
     assert!(!world.reconcile(false), "running");

@@ -112,6 +112,7 @@ fn a_job_that_a_queue_of_the_cluster_suspends_waits_and_goes_on_as_the_same_atte
     world.suspend_job(&job, false);
     world.pass(30);
     world.start(&job);
+    world.pass(2);
     world.rest();
     assert_eq!(world.reason(), "Running");
     // The queue takes it back, and its Pod is told to end.

@@ -21,7 +21,7 @@ use crate::sales_import::{
     plan::{Action, Made, Observed, Settings, plan},
     queue::Turn,
     reached::Reached,
-    status,
+    status, watched,
 };
 
 pub(super) const UID: &str = "0b1f4c6e-6f0e-4a53-9a3c-2f9b7a1d0c11";
@@ -303,7 +303,8 @@ impl World {
     }
 }
 
-/// What there is of an import; only a live look meets the events of starts.
+/// What there is of an import; only a live look meets the events of starts, and all that Jobs and
+/// Pods have in them.
 fn observe(
     import: &SalesImport,
     jobs: &BTreeMap<String, Seen>,
@@ -315,6 +316,10 @@ fn observe(
         let mut seen = jobs.get(&job.name).cloned().unwrap_or_default();
         let has_started = starts.is_some_and(|starts| starts.contains(&job.name));
         seen.events.extend(has_started.then(started));
+        if starts.is_none() {
+            seen.job.iter_mut().for_each(watched::trim_job);
+            seen.pods.iter_mut().for_each(watched::trim_pod);
+        }
         seen
     };
     let settle = status.settle.as_ref().and_then(|settle| settle.job.as_ref());

@@ -45,7 +45,7 @@ impl World {
 
     pub(in super::super) fn start(&mut self, job: &str) {
         self.has_started(job);
-        self.container(job, &json!({"running": {"startedAt": null}}));
+        self.container(job, &json!({"running": {"startedAt": Time(self.now)}}));
     }
 
     fn has_started(&mut self, job: &str) {
