@@ -6,7 +6,9 @@ use crate::{
     shop::is_true,
 };
 use anyhow::{Context, Result, anyhow, ensure};
-use harness::{cache::Lock, cluster::Cluster, images::Images, postgres::Server, program, tools};
+use harness::{
+    cache::Lock, cluster::Cluster, images::Images, postgres::Server, program, progress, tools,
+};
 use serde_json::Value;
 use std::{process::Command, sync::LazyLock, thread::sleep, time::Duration};
 
@@ -66,6 +68,27 @@ impl Takings {
         let replicas: Vec<_> = ready.filter_map(address).collect();
         ensure!(replicas.len() >= 2, "the API has {} replicas", replicas.len());
         Ok(replicas)
+    }
+
+    /// Uploads a file by way of the API's Service. As its clients do, it comes again where the API
+    /// asks it to: on a busy machine a connection to the database may take longer than that waits.
+    pub fn upload(&self, path: &str, file: (&str, &str)) -> Result<Answer> {
+        let service = self.service()?;
+        for _ in 0..3 {
+            let answer = http::upload(&service, path, file)?;
+            if answer.status != 503 {
+                return Ok(answer);
+            }
+            progress::say(&format!("to be uploaded later: {answer:?}\n{}", self.api_log()?));
+            sleep(Duration::from_secs(5));
+        }
+        http::upload(&service, path, file)
+    }
+
+    /// The last lines that the API's replicas have logged.
+    pub fn api_log(&self) -> Result<String> {
+        let of_the_api = ["-l", "app.kubernetes.io/component=api", "--tail=20", "--prefix"];
+        self.cluster.kubectl(&[&["-n", NAMESPACE, "logs"], &of_the_api[..]].concat())
     }
 
     /// Asks each replica of the API the same, and returns the answer that all of them gave.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use e2e::{
-    FileServer, Shop, Takings, examples, file_server, http, repository,
+    FileServer, Shop, Takings, examples, file_server, repository,
     shop::{is_true, reason},
 };
 use serde_json::{Value, json};
@@ -95,8 +95,9 @@ fn follow(shop: &Shop, name: &str, manifest: &str) -> Result<()> {
 /// The API's way to the same dataset, which every replica answers for at once.
 fn upload_through_the_service(takings: &Takings) -> Result<()> {
     let file = ("by-hand.csv", "Sale Date,Sale ID,Item Total\n3/10/2025,7501,0.5\n");
-    let answer = http::upload(&takings.service()?, "/api/sales/import-sales/", file)?;
-    assert_eq!((answer.status, &answer.json["data"]["imported_row"]), (201, &json!(1)));
+    let answer = takings.upload("/api/sales/import-sales/", file)?;
+    let imported = (answer.status, &answer.json["data"]["imported_row"]);
+    assert_eq!(imported, (201, &json!(1)), "{answer:?}\n{}", takings.api_log()?);
 
     let march = takings.ask("/api/metrics/revenue/?start=3/1/2025&end=03/31/2025")?;
     assert_eq!(march.json["data"]["total_revenue_sgd"].to_string(), "-109.023");
