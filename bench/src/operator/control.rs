@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 use super::{
     Size,
     book::{Book, Kind, Life, SALES_IMPORT},
-    figure::a_minute,
+    figure::{a_minute, percentile_99},
+    life::spans,
     program::Operator,
-    world::{World, imports, jobs, sales_import},
+    world::{AT_ONCE, World, imports, jobs, sales_import},
 };
+use crate::figures::Round;
 
 /// What the operator makes of one import, for what plays its part later.
 #[derive(Debug)]
@@ -22,26 +24,52 @@ pub(super) struct Template {
     job: Value,
 }
 
-/// Learns the template, then measures: Jobs whose Pod has ended, a minute.
-pub(super) async fn run(operator: &Path, size: Size) -> Result<(Template, f64)> {
+/// Learns the template, then measures: how long Jobs take to be there that are posted at once, and
+/// Jobs whose Pod has ended, a minute.
+pub(super) async fn run(operator: &Path, size: Size, round: &mut Round) -> Result<Template> {
     let world = World::new().await?;
     let book = Book::of(&world.client, &[Kind::Import, Kind::Job, Kind::Pod]);
     let template = learn(operator, &world, &book).await?;
+    let control = Control { world, book, template };
+    let lives = control.post(("rush-", size.burst), (AT_ONCE, |_| true)).await?;
+    let times = spans(&lives, |life| (life.posted, life.job_made));
+    round.note(super::CONTROL_JOB_MADE, percentile_99(times)?);
     let began = Instant::now();
-    let has_ended = |life: &Life| life.ended.is_some();
-    let post = World::each((size.imports, size.unfinished), |number| {
-        let (world, book, template) = (&world, &book, &template);
-        async move {
-            let name = format!("control-{number}");
-            world.post(&jobs(), &template.job(&name)?).await?;
-            book.once(&name, has_ended).await;
+    let lives = control.post(("control-", size.imports), (size.unfinished, has_ended)).await?;
+    let ends = lives.iter().filter_map(|life| life.ended);
+    round.note(super::CONTROL, a_minute(size.imports, began, ends)?);
+    Ok(control.template)
+}
+
+fn has_ended(life: &Life) -> bool {
+    life.ended.is_some()
+}
+
+struct Control {
+    world: World,
+    book: Book,
+    template: Template,
+}
+
+impl Control {
+    /// Posts Jobs, so many at a time, each of which is waited for to be so, and waits until the
+    /// Pods of all have ended.
+    async fn post(
+        &self,
+        (prefix, count): (&str, usize),
+        (at_once, is_so): (usize, fn(&Life) -> bool),
+    ) -> Result<Vec<Life>> {
+        let post = World::each((count, at_once), |number| async move {
+            let name = format!("{prefix}{number}");
+            self.book.posting(&name);
+            self.world.post(&jobs(), &self.template.job(&name)?).await?;
+            self.book.once(&name, is_so).await;
             Ok(())
-        }
-    });
-    let all = ("control-", size.imports);
-    tokio::try_join!(post, book.until(&world, all, "Jobs whose Pod has ended", has_ended))?;
-    let ends = book.lives("control-").into_iter().filter_map(|life| life.ended);
-    Ok((template, a_minute(size.imports, began, ends)?))
+        });
+        let what = "Jobs whose Pod has ended";
+        tokio::try_join!(post, self.book.until(&self.world, (prefix, count), what, has_ended))?;
+        Ok(self.book.lives(prefix))
+    }
 }
 
 async fn learn(operator: &Path, world: &World, book: &Book) -> Result<Template> {

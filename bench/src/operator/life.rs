@@ -134,7 +134,8 @@ fn count(count: usize) -> Result<f64> {
     Ok(f64::from(u32::try_from(count)?))
 }
 
-fn spans(
+/// How long it took each from the one moment to the other.
+pub(super) fn spans(
     lives: &[Life],
     ends: impl Fn(&Life) -> (Option<Instant>, Option<Instant>),
 ) -> Vec<Duration> {
