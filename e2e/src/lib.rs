@@ -7,15 +7,23 @@
 pub mod file_server;
 pub mod gate;
 pub mod http;
+pub mod importer;
 pub mod install;
+pub mod pod;
+pub mod policy;
 pub mod sales;
 pub mod schemas;
 pub mod shop;
 pub mod takings;
+pub mod volume;
 
 pub use file_server::FileServer;
+pub use importer::Importer;
+pub use pod::pod;
+pub use policy::Policy;
 pub use shop::Shop;
 pub use takings::Takings;
+pub use volume::Volume;
 
 use anyhow::Result;
 use std::{

@@ -5,7 +5,7 @@ use crate::{
     install::{namespace, secret},
     takings::Takings,
 };
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use harness::cache;
 use serde_json::{Value, json};
 use std::{
@@ -72,6 +72,12 @@ impl Shop {
         }))
     }
 
+    /// The same as the source of an import.
+    #[must_use]
+    pub fn source(name: &str) -> Value {
+        json!({"configMap": {"name": name, "key": "file.csv"}})
+    }
+
     /// Applies a SalesImport of the shop's dataset.
     pub fn import(&self, name: &str, mut spec: Value) -> Result<()> {
         spec["dataset"] = json!(self.dataset);
@@ -81,6 +87,12 @@ impl Shop {
             "metadata": {"name": name},
             "spec": spec,
         }))
+    }
+
+    /// The uid of a SalesImport.
+    pub fn uid(&self, name: &str) -> Result<String> {
+        let import = self.takings.read(&self.namespace, &["salesimport", name])?;
+        Ok(import["metadata"]["uid"].as_str().context("no uid")?.to_owned())
     }
 
     /// Waits for the end of a SalesImport and returns its status.
@@ -153,6 +165,12 @@ pub fn is_true(status: &Value, condition: &str) -> bool {
 #[must_use]
 pub fn reason<'a>(status: &'a Value, condition: &str) -> &'a str {
     find(status, condition)["reason"].as_str().unwrap_or_default()
+}
+
+/// What the conditions say, in a sentence; empty where there are none.
+#[must_use]
+pub fn message(status: &Value) -> &str {
+    find(status, "Finished")["message"].as_str().unwrap_or_default()
 }
 
 fn find<'a>(status: &'a Value, condition: &str) -> &'a Value {

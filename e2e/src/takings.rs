@@ -39,10 +39,14 @@ impl Takings {
 
     /// Applies manifests, JSON or YAML, in a namespace.
     pub fn apply(&self, namespace: &str, manifest: &str) -> Result<()> {
+        self.kubectl_with(manifest, &["-n", namespace, "apply", "-f", "-"]).map(drop)
+    }
+
+    /// Runs kubectl with that on its standard input, and returns what it printed.
+    pub fn kubectl_with(&self, input: &str, arguments: &[&str]) -> Result<String> {
         let mut kubectl = Command::new(tools::path("kubectl")?);
-        kubectl.arg("--kubeconfig").arg(self.cluster.kubeconfig());
-        kubectl.args(["-n", namespace, "apply", "-f", "-"]);
-        program::run_with_input(&mut kubectl, manifest).map(drop)
+        kubectl.arg("--kubeconfig").arg(self.cluster.kubeconfig()).args(arguments);
+        program::run_with_input(&mut kubectl, input)
     }
 
     /// Reads an object, such as `pod/name`, or a list.

@@ -102,10 +102,6 @@ pub struct ImporterArguments {
     /// Private hosts and CIDRs that remote sources may lead to, such as 10.1.2.0/24.
     #[arg(long, env = "TAKINGS_NETWORK_ALLOW", value_delimiter = ',', value_name = "HOST_OR_CIDR")]
     pub allow_network: Vec<String>,
-    /// An environment variable of all importers; for tests.
-    #[arg(long, env = "TAKINGS_IMPORTER_ENV", hide = true, value_name = "NAME=VALUE",
-        value_parser = parse_variable)]
-    pub importer_env: Vec<(String, String)>,
 }
 
 impl OperatorSettings {
@@ -121,7 +117,6 @@ impl OperatorSettings {
                 image_pull_secrets: named(&importer.importer_image_pull_secrets),
                 allow_http: importer.allow_http,
                 network_allow: named(&importer.allow_network),
-                env: importer.importer_env.clone(),
             },
             job_ttl: SignedDuration::from_secs(self.job_ttl_seconds),
         }
@@ -147,12 +142,6 @@ impl OperatorSettings {
 /// An empty environment variable is a list of nothing, not of one empty name.
 fn named(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
-}
-
-fn parse_variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) =
-        text.split_once('=').ok_or_else(|| format!("{text:?} is not of the form NAME=VALUE"))?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]
@@ -181,11 +170,9 @@ mod tests {
             "--watch-namespaces=shop,kiosk",
             "--allow-network=",
             "--allow-http",
-            "--importer-env=A=b=c",
         ]);
         assert_eq!(cli.operator.namespaces(), [Some("shop".into()), Some("kiosk".into())]);
         let importer = cli.operator.controller().importer;
         assert!(importer.network_allow.is_empty() && importer.allow_http);
-        assert_eq!(importer.env, [("A".to_owned(), "b=c".to_owned())]);
     }
 }

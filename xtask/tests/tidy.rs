@@ -184,6 +184,22 @@ fn the_page_on_the_ledger_lists_every_invariant_in_its_own_words() {
 }
 
 #[test]
+fn every_way_in_which_an_import_may_go_wrong_names_the_tests_that_show_it() {
+    let page = std::fs::read_to_string(root().join("docs/imports.md")).unwrap();
+    let (_, table) = page.split_once("| what | state on the way | then | shown |").unwrap();
+    let rows: Vec<_> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 10, "the table has moved");
+    for row in rows {
+        let links: Vec<_> =
+            row.split("](../").skip(1).filter_map(|link| link.split(')').next()).collect();
+        assert!(!links.is_empty(), "no test shows: {row}");
+        for link in links {
+            assert!(link.contains("/tests/") && root().join(link).exists(), "{link} is not there");
+        }
+    }
+}
+
+#[test]
 fn no_file_is_two_of_something() {
     for (path, text) in files(".", ".rs") {
         let lines = text.lines().count();

@@ -2,7 +2,7 @@
 //! on meanwhile: what is restarted here must not disturb them.
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Shop, Takings, sales, shop::reason, takings::NAMESPACE};
+use e2e::{Policy, Shop, Takings, sales, shop::reason, takings::NAMESPACE};
 use harness::progress;
 use serde_json::{Value, json};
 use std::{
@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// There is one Deployment of operators to be set up for a crash, also of the importers that they
-/// start meanwhile. Who needs it as it is holds it to read.
+/// There is one Deployment of operators to be set up for a crash. Who needs it as it is holds it to
+/// read.
 pub(crate) static OPERATOR: RwLock<()> = RwLock::new(());
 pub(crate) const DEPLOYMENT: &str = "deployment/takings-operator";
 
@@ -22,9 +22,7 @@ fn an_importer_killed_after_commit_is_not_repeated() -> Result<()> {
     let sales = sales::generate(3, 3_000);
     shop.put("report", &sales.csv)?;
 
-    let _lock = OPERATOR.write().unwrap_or_else(PoisonError::into_inner);
-    let crashing =
-        Crashing::set(shop.takings, "TAKINGS_IMPORTER_ENV=TAKINGS_FAILPOINT=after-publish")?;
+    let crashing = crashing_after_commit(&shop)?;
     shop.import(
         "january",
         json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}),
@@ -49,9 +47,7 @@ fn an_import_without_retries_is_settled_before_anyone_calls_it_failed() -> Resul
     let sales = sales::generate(5, 300);
     shop.put("report", &sales.csv)?;
 
-    let _lock = OPERATOR.write().unwrap_or_else(PoisonError::into_inner);
-    let _crashing =
-        Crashing::set(shop.takings, "TAKINGS_IMPORTER_ENV=TAKINGS_FAILPOINT=after-publish")?;
+    let _crashing = crashing_after_commit(&shop)?;
     shop.import(
         "january",
         json!({"retries": 0, "source": {"configMap": {"name": "report", "key": "file.csv"}}}),
@@ -67,6 +63,10 @@ fn an_import_without_retries_is_settled_before_anyone_calls_it_failed() -> Resul
     assert!(jobs.iter().any(settles), "{jobs:#?}");
     assert_eq!(shop.revenue()?["revenue"], sales.revenue);
     shop.close()
+}
+
+fn crashing_after_commit(shop: &Shop) -> Result<Policy> {
+    Policy::setting(shop, "january", &[("TAKINGS_FAILPOINT", "after-publish")])
 }
 
 fn is_settle(job: &str) -> bool {

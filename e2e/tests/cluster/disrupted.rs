@@ -1,13 +1,10 @@
-//! What the cluster does to a Job or its Pod: evicts, suspends, refuses, or runs out of memory.
-
-use std::process::Command;
+//! What the cluster does to a Job or its Pod: evicts, preempts, suspends, or runs out of memory.
 
 use anyhow::{Context as _, Result};
 use e2e::{
-    Shop,
-    shop::{is_true, reason},
+    Takings, pod,
+    shop::{is_true, message, reason},
 };
-use harness::{program, tools};
 use serde_json::{Value, json};
 
 use crate::gone::{AtWork, LABEL, steady};
@@ -21,10 +18,37 @@ fn an_evicted_importer_begins_anew_without_a_retry_counted() -> Result<()> {
     let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", at_work.shop.namespace);
     let eviction =
         json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
-    let mut kubectl = Command::new(tools::path("kubectl")?);
-    kubectl.arg("--kubeconfig").arg(at_work.shop.takings.cluster.kubeconfig());
-    kubectl.args(["create", "--raw", &path, "-f", "-"]);
-    program::run_with_input(&mut kubectl, &eviction.to_string())?;
+    let create = ["create", "--raw", &path, "-f", "-"];
+    at_work.shop.takings.kubectl_with(&eviction.to_string(), &create)?;
+    at_work.gate.open();
+    at_work.ends_published()
+}
+
+/// Something of which the node has one, so that a Pod that needs it can only take an importer's place.
+const TILL: &str = "takings.dev/till";
+
+#[test]
+fn a_preempted_importer_begins_anew_without_a_retry_counted() -> Result<()> {
+    let takings = Takings::shared()?;
+    let one = json!({TILL: "1"});
+    let till = json!({"status": {"capacity": one, "allocatable": one}}).to_string();
+    let patch = ["patch", "node/takings", "--subresource=status", "--type=merge", "-p", &till];
+    takings.cluster.kubectl(&patch)?;
+    let resources = json!({"requests": one, "limits": one});
+    let spec = json!({"retries": 0, "resources": resources.clone()});
+    let at_work = AtWork::begin("preempted", 24, spec)?;
+    at_work.shop.apply(&json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+        "metadata": {"name": "takings-e2e-first"}, "value": 1000}))?;
+    let mut first = pod("first", &takings.images.importer);
+    first["spec"]["priorityClassName"] = json!("takings-e2e-first");
+    first["spec"]["containers"][0]["args"] = json!(["--help"]);
+    first["spec"]["containers"][0]["resources"] = resources;
+    at_work.shop.apply(&first)?;
+    let done = "--for=jsonpath={.status.phase}=Succeeded";
+    at_work.shop.kubectl(&["wait", "pod/first", done, "--timeout=2m"])?;
+    let preempted = ["events", "--field-selector", "reason=Preempted"];
+    let events = takings.read(&at_work.shop.namespace, &preempted)?;
+    assert_ne!(events["items"], json!([]), "the importer was not preempted");
     at_work.gate.open();
     at_work.ends_published()
 }
@@ -55,10 +79,8 @@ fn an_importer_without_enough_memory_is_told_with_its_limit() -> Result<()> {
     let resources = json!({"requests": {"memory": "16Mi"}, "limits": {"memory": "16Mi"}});
     let spec = json!({"retries": 0, "resources": resources});
     let at_work = AtWork::start("out-of-memory", 23, spec)?;
-    let told = |status: &Value| {
-        let message = status["conditions"][0]["message"].as_str().unwrap_or_default();
-        message.contains("OOMKilled") && message.contains("limit of 16Mi")
-    };
+    let words = ["OOMKilled", "limit of 16Mi"];
+    let told = |status: &Value| words.iter().all(|word| message(status).contains(word));
     at_work.shop.status_when("january", "out of memory", told)?;
     let patch = json!({"spec": {"resources": null}}).to_string();
     at_work.shop.kubectl(&["patch", "simp/january", "--type=merge", "-p", &patch])?;
@@ -70,49 +92,4 @@ fn an_importer_without_enough_memory_is_told_with_its_limit() -> Result<()> {
     at_work.shop.status_when("january", "published", |status| is_true(status, "Ready"))?;
     assert_eq!(at_work.shop.revenue()?["revenue"], at_work.sales.revenue);
     at_work.shop.close()
-}
-
-#[test]
-fn a_pod_that_a_policy_refuses_is_made_once_it_is_let_in() -> Result<()> {
-    let shop = Shop::open("policy")?;
-    shop.put("report", "Sale Date,Sale ID,Item Total\n3/1/2025,1,2.5\n")?;
-    let (name, sentence) = (&shop.namespace, "No Pod of the sales department on Sundays.");
-    let rule = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
-        "resources": ["pods"]}]);
-    let selector = json!({"matchLabels": {"kubernetes.io/metadata.name": name}});
-    for policy in [
-        json!({"kind": "ValidatingAdmissionPolicy", "spec": {"failurePolicy": "Fail",
-            "matchConstraints": {"resourceRules": rule, "namespaceSelector": selector},
-            "validations": [{"expression": "false", "message": sentence}]}}),
-        json!({"kind": "ValidatingAdmissionPolicyBinding", "spec": {"policyName": name,
-            "validationActions": ["Deny"]}}),
-    ] {
-        let mut policy = policy;
-        policy["apiVersion"] = json!("admissionregistration.k8s.io/v1");
-        policy["metadata"] = json!({"name": name});
-        shop.takings.apply(name, &policy.to_string())?;
-    }
-    // A policy holds a moment after it was made.
-    let container = json!({"name": "probe", "image": "probe", "securityContext": {
-        "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}});
-    let probe = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"},
-        "spec": {"containers": [container], "securityContext": {"runAsNonRoot": true,
-            "runAsUser": 1, "seccompProfile": {"type": "RuntimeDefault"}}}});
-    let is_refused = || {
-        let made = shop.takings.apply(name, &probe.to_string());
-        made.is_err_and(|error| format!("{error:#}").contains(sentence))
-    };
-    let mut tries = 0..100;
-    while !is_refused() {
-        tries.next().context("the policy never holds")?;
-        shop.kubectl(&["delete", "pod/probe", "--ignore-not-found", "--now"])?;
-    }
-    shop.import("march", json!({"source": {"configMap": {"name": "report", "key": "file.csv"}}}))?;
-    let refused = |status: &Value| reason(status, "Finished") == "PodRefused";
-    let status = shop.status_when("march", "refused", refused)?;
-    assert!(status["conditions"][0]["message"].to_string().contains(sentence), "{status:#}");
-    shop.kubectl(&["delete", "validatingadmissionpolicybinding", name])?;
-    shop.kubectl(&["delete", "validatingadmissionpolicy", name])?;
-    assert_eq!(reason(&shop.finished("march")?, "Ready"), "Published");
-    shop.close()
 }

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 use e2e::{
-    FileServer, Shop, Takings, examples, file_server, repository,
+    FileServer, Shop, Takings, Volume, examples, file_server, repository,
     shop::{is_true, reason},
 };
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 /// What an example comes to: its reason, the lines imported, skipped and rejected, and the revenue
 /// of its dataset afterwards.
@@ -42,7 +42,9 @@ fn each_does_what_it_says() -> Result<()> {
     let web = FileServer::start(&host, |_, stream| file_server::respond(stream, 200, ON_THE_WEB))?;
     let bucket = |_, stream: &mut _| file_server::respond(stream, 200, IN_THE_BUCKET);
     let bucket = FileServer::start(&host, bucket)?;
-    let volume = Volume::make(&shop)?;
+    let files = ["march/sales-report.csv", "inbox/again.csv"].map(|name| (name, ON_THE_VOLUME));
+    let volume = Volume::make(&shop, ("sales-files", "ReadOnlyMany"), &files)?;
+    volume.claim()?;
 
     for End(example, expected, lines, revenue) in ENDS {
         let manifest = fs::read_to_string(repository(&format!("examples/{example}.yaml")))?;
@@ -139,53 +141,5 @@ fn check_details(example: &str, outcome: &Value) {
             );
         }
         _ => {}
-    }
-}
-
-/// The PersistentVolume behind the claim `sales-files`: a folder of this machine.
-struct Volume<'a> {
-    shop: &'a Shop,
-    folder: PathBuf,
-}
-
-impl<'a> Volume<'a> {
-    fn make(shop: &'a Shop) -> Result<Self> {
-        let folder = std::env::temp_dir().join(&shop.namespace);
-        for name in ["march/sales-report.csv", "inbox/again.csv"] {
-            let file = folder.join(name);
-            let within = file.parent().context("no folder")?.to_owned();
-            fs::create_dir_all(&within)?;
-            fs::write(&file, ON_THE_VOLUME)?;
-            for (path, mode) in [(&folder, 0o755), (&within, 0o755), (&file, 0o644)] {
-                fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-            }
-        }
-        let claim = json!({"namespace": shop.namespace, "name": "sales-files"});
-        let (capacity, access) = (json!({"storage": "1Gi"}), json!(["ReadOnlyMany"]));
-        shop.apply(&json!({
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": shop.namespace},
-            "spec": {
-                "capacity": capacity, "accessModes": access, "claimRef": claim,
-                "storageClassName": "", "hostPath": {"path": folder, "type": "Directory"},
-            },
-        }))?;
-        shop.apply(&json!({
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "sales-files"},
-            "spec": {
-                "accessModes": access, "storageClassName": "", "volumeName": shop.namespace,
-                "resources": {"requests": capacity},
-            },
-        }))?;
-        Ok(Self { shop, folder })
-    }
-
-    fn remove(&self) -> Result<()> {
-        let delete = ["delete", "pv", &self.shop.namespace, "--wait=false"];
-        self.shop.takings.cluster.kubectl(&delete)?;
-        Ok(fs::remove_dir_all(&self.folder)?)
     }
 }

@@ -1,16 +1,19 @@
-//! A database that goes away in the middle of a load: nothing is lost, nothing is doubled.
+//! A database that goes away in the middle of a load, or before it has said how one ended: nothing
+//! is lost, nothing is doubled.
 
 use anyhow::Result;
 use e2e::{
-    Shop,
+    Importer, Shop,
     gate::{Gate, serve_half, wait_for_mid_load},
     install, sales,
-    shop::reason,
+    shop::{is_true, message, reason},
     takings,
 };
 use harness::postgres::Server;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{thread::sleep, time::Duration};
+
+use crate::cut_off::{eventually, pausing};
 
 /// Half of it is more than the importer loads in one transaction.
 const LINES: u32 = 200_000;
@@ -37,6 +40,32 @@ fn a_database_that_is_away_for_twenty_seconds_in_mid_load_is_waited_for() -> Res
     assert_eq!(counted.trim(), format!("{}|{}", sales.lines, sales.revenue));
     let daily = "SELECT sum(line_count), trim_scale(sum(revenue)) FROM takings.daily_revenue";
     assert_eq!(server.sql(takings::DATABASE, daily)?, counted);
+    shop.close()
+}
+
+#[test]
+fn a_run_is_asked_for_until_the_database_is_back_and_says_how_it_ended() -> Result<()> {
+    let (shop, sales) = (Shop::open("settled-later")?, sales::generate(29, 30));
+    let server = own_database(&shop)?;
+    let _policy = pausing(&shop, "january")?;
+    shop.put("report", &sales.csv)?;
+    shop.import("january", json!({"retries": 0, "source": Shop::source("report")}))?;
+    let lines = "SELECT count(*) FROM takings.live_sale";
+    let committed = || -> Result<bool> {
+        Ok(server.sql(takings::DATABASE, lines)?.trim() == sales.lines.to_string())
+    };
+    eventually("its COMMIT", committed)?;
+    server.stop()?;
+    Importer::of(&shop.uid("january")?)?.kill();
+
+    let unknown = |status: &Value| message(status).contains("can't say yet how the run ended");
+    let status = shop.status_when("january", "asked for in vain", unknown)?;
+    assert_eq!(reason(&status, "Reconciling"), "OutcomeUnknown", "{status:#}");
+    assert!(is_true(&status, "Reconciling") && !is_true(&status, "Finished"), "{status:#}");
+    server.start()?;
+    let status = shop.finished("january")?;
+    assert_eq!(reason(&status, "Ready"), "Published", "{status:#}");
+    assert_eq!(status["outcome"]["linesImported"], sales.lines, "{status:#}");
     shop.close()
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct AtWork {
     pub(crate) shop: Shop,
     pub(crate) sales: Sales,
     pub(crate) gate: Gate,
-    _web: FileServer,
+    pub(crate) web: FileServer,
 }
 
 impl AtWork {
@@ -42,7 +42,7 @@ impl AtWork {
         let mut spec = further;
         spec["source"] = json!({"http": {"url": web.url("january.csv")}});
         shop.import("january", spec)?;
-        Ok(Self { shop, sales, gate, _web: web })
+        Ok(Self { shop, sales, gate, web })
     }
 
     /// Waits for its end, which is to be a good one, without a retry counted.
@@ -59,7 +59,7 @@ impl AtWork {
     }
 }
 
-/// Keeps the operator as it is, and importers from being told to crash.
+/// Keeps the operator as it is.
 pub(crate) fn steady() -> RwLockReadGuard<'static, ()> {
     OPERATOR.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -60,8 +60,6 @@ pub struct ImporterSettings {
     pub allow_http: bool,
     /// Private hosts and CIDRs that remote sources may lead to.
     pub network_allow: Vec<String>,
-    /// Further environment variables.
-    pub env: Vec<(String, String)>,
 }
 
 /// Labels of a SalesImport that its Jobs carry too: Kueue's, which say what queue they wait in.
@@ -227,13 +225,11 @@ fn container(
     arguments: Vec<String>,
     settings: &ImporterSettings,
 ) -> Container {
-    let further = settings.env.iter().map(|(name, value)| variable(name, value.clone()));
     Container {
         name: CONTAINER.into(),
         image: Some(settings.image.clone()),
         image_pull_policy: settings.image_pull_policy.clone(),
         args: Some(arguments),
-        env: Some(further.collect()),
         ports: Some(vec![ContainerPort {
             name: Some("admin".into()),
             container_port: ADMIN_PORT.into(),

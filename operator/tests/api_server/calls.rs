@@ -20,6 +20,9 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Layer, Service};
 
+/// Between a listing's name and the fields by which it selects.
+const BY: &str = " by ";
+
 /// What goes wrong at a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fault {
@@ -74,7 +77,8 @@ impl Calls {
     /// Each verb and resource that was ever asked for, also by watches.
     pub(crate) fn rights(&self) -> BTreeSet<String> {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        watches.into_iter().chain(self.counts().into_keys()).collect()
+        let right = |call: String| call.split(BY).next().unwrap_or_default().to_owned();
+        watches.into_iter().chain(self.counts().into_keys()).map(right).collect()
     }
 
     /// What is to happen at a call.
@@ -121,7 +125,15 @@ fn name_of(request: &Request<Body>) -> Option<String> {
         _ => "other",
     };
     let subresource = parts.get(2).map(|part| format!("/{part}")).unwrap_or_default();
-    Some(format!("{verb} {}{subresource}", parts.first()?))
+    Some(format!("{verb} {}{subresource}{}", parts.first()?, selected_by(query)))
+}
+
+/// The fields by which a listing selects: what selects otherwise asks for something else.
+fn selected_by(query: &str) -> String {
+    let fields = query.split('&').find_map(|one| one.strip_prefix("fieldSelector="));
+    let keys = fields.into_iter().flat_map(|fields| fields.split("%2C"));
+    let keys: Vec<_> = keys.filter_map(|field| field.split("%3D").next()).collect();
+    if keys.is_empty() { String::new() } else { format!("{BY}{}", keys.join(" and ")) }
 }
 
 impl<S> Layer<S> for Calls {

@@ -1,9 +1,11 @@
-//! Every call that the operator makes to the API server fails once in every way, in lives that
-//! meet all of them. Whatever happens, the import comes to the same end, with as many Jobs as it
-//! has attempts, each made once. And what the chart grants is what these lives need.
+//! Every call that the operator makes to the API server for imports fails once in every way, in lives
+//! that meet all of them. Whatever happens, the import comes to the same end, with as many Jobs as
+//! it has attempts, each made once. And what the chart grants is what these lives need.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
     time::Duration,
 };
 
@@ -42,11 +44,34 @@ const ELSEWHERE: [&str; 4] = [
     "patch salesimportschedules/status",
 ];
 
+/// What a client calls that it asks an API server, or has it do.
+const CALLS: [&str; 18] = [
+    "create",
+    "create_subresource",
+    "delete",
+    "delete_collection",
+    "entry",
+    "evict",
+    "get",
+    "get_metadata",
+    "get_metadata_opt",
+    "get_opt",
+    "list",
+    "list_metadata",
+    "patch",
+    "patch_metadata",
+    "patch_status",
+    "publish",
+    "replace",
+    "replace_status",
+];
+
 /// A life of an import: what each of its Jobs comes to, and how it ends.
 #[derive(Clone, Copy, Debug)]
 struct Life {
     name: &'static str,
     retries: u32,
+    start_deadline: u32,
     /// Whether it is deleted once it has ended, with its sales.
     is_reverted: bool,
     /// What becomes of each Job, by the end of its name.
@@ -61,12 +86,15 @@ enum End {
     Says(&'static str, &'static str),
     /// Killed, without a word.
     Dies,
+    /// It never gets a Pod.
+    Waits,
 }
 
-const LIVES: [Life; 3] = [
+const LIVES: [Life; 4] = [
     Life {
         name: "published and reverted",
         retries: 5,
+        start_deadline: 600,
         is_reverted: true,
         jobs: &[
             ("-1-1", End::Says("Published", "Published")),
@@ -77,6 +105,7 @@ const LIVES: [Life; 3] = [
     Life {
         name: "retried",
         retries: 5,
+        start_deadline: 600,
         is_reverted: false,
         jobs: &[
             ("-1-1", End::Says("Fault", "DatabaseUnavailable")),
@@ -87,9 +116,18 @@ const LIVES: [Life; 3] = [
     Life {
         name: "settled",
         retries: 0,
+        start_deadline: 600,
         is_reverted: false,
         jobs: &[("-1-1", End::Dies), ("-1-settle-1", End::Says("Abandoned", "Abandoned"))],
         reason: "RetriesExhausted",
+    },
+    Life {
+        name: "never started",
+        retries: 0,
+        start_deadline: 2,
+        is_reverted: false,
+        jobs: &[("-1-1", End::Waits)],
+        reason: "StartDeadlineExceeded",
     },
 ];
 
@@ -115,6 +153,9 @@ async fn whatever_call_fails_the_import_ends_the_same_with_a_job_an_attempt() {
     let watched = |right: &String| right.starts_with("watch ") || right.starts_with("list ");
     let unmet = rights.iter().filter(|right| !kinds.contains(*right) && !watched(right));
     assert_eq!(unmet.count(), 0);
+    // And from wherever it is made: each place has a kind of its own.
+    let places = places();
+    assert_eq!(kinds.len(), places.len(), "{kinds:#?} are met, by which of {places:#?}?");
     println!("{} runs with a fault", runs.len());
     let runs = runs.into_iter().map(|(life, call, fault)| live(life, Some((call, fault))));
     stream::iter(runs).buffer_unordered(AT_ONCE).for_each(|_| async {}).await;
@@ -135,6 +176,33 @@ fn granted() -> BTreeSet<String> {
     rights
 }
 
+/// Each place in the code of imports that calls the API server and waits for the answer.
+fn places() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sales_import");
+    let mut places = Vec::new();
+    for file in fs::read_dir(folder).unwrap().flatten() {
+        let Ok(text) = fs::read_to_string(file.path()) else { continue };
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let awaited = code.match_indices(".await").filter_map(|(end, _)| called(&code[..end]));
+        let name = file.file_name();
+        places.extend(awaited.map(|call| format!("{}: {call}", name.display())));
+    }
+    places
+}
+
+/// The call that a text ends with, where it is one to the API server.
+fn called(text: &str) -> Option<&str> {
+    let text = text.trim_end();
+    let mut open = 0;
+    let opens_it = |(_, bracket): &(usize, &str)| {
+        open += if *bracket == ")" { 1 } else { -1 };
+        open == 0
+    };
+    let (start, _) = text.rmatch_indices(['(', ')']).find(opens_it)?;
+    let (object, call) = text[..start].rsplit_once('.')?;
+    (CALLS.contains(&call) && !object.ends_with("self")).then_some(call)
+}
+
 /// One life, with at most one fault in it.
 async fn live(life: Life, fault: Option<(String, Fault)>) -> Calls {
     let told = format!("{} with {fault:?}", life.name);
@@ -142,7 +210,8 @@ async fn live(life: Life, fault: Option<(String, Fault)>) -> Calls {
     let mut shop = Shop::open_without_operator().await;
     shop.job_ttl = SignedDuration::ZERO;
     let on_delete = if life.is_reverted { "Revert" } else { "Keep" };
-    let spec = json!({"retries": life.retries, "onDelete": on_delete});
+    let spec = json!({"retries": life.retries, "onDelete": on_delete,
+        "startDeadlineSeconds": life.start_deadline});
     let import = shop.import("march", spec).await;
     shop.start_operator_with(&calls);
     let (mut made, mut end) = (BTreeMap::new(), None);
@@ -221,6 +290,7 @@ async fn end_as(shop: &Shop, import: &SalesImport, job: &Job, end: End) {
             let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
             shop.container(job, killed).await;
         }
+        End::Waits => {}
     }
 }
 

@@ -10,6 +10,7 @@ mod faults;
 mod leader;
 mod leader_process;
 mod life;
+mod outcomes;
 mod queue;
 mod restart;
 mod schedule;

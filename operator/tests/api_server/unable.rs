@@ -42,6 +42,22 @@ async fn a_missing_config_map_is_told_from_the_pod_s_events() {
 }
 
 #[tokio::test]
+async fn a_claim_that_another_node_holds_is_told_and_the_import_goes_on_once_it_is_free() {
+    let shop = Shop::open().await;
+    let volume = json!({"volume": {"claimName": "files", "path": "march.csv"}});
+    shop.import("march", json!({"source": volume})).await;
+    let job = shop.until_job("march", 1).await;
+    let pod = shop.make_pod(&job).await;
+    // As the controller that attaches volumes says it.
+    let message = "Multi-Attach error for volume \"pvc-1\" Volume is already used by pod(s) till-0";
+    tell(&shop, pod.object_ref(&()), "FailedAttachVolume", message).await;
+    let status = shop.until_reason("march", "MountFailed").await;
+    assert!(status.conditions[0].message.contains("already used by pod(s) till-0"), "{status:#?}");
+    shop.container(&job, json!({"running": {}})).await;
+    shop.until_reason("march", "Running").await;
+}
+
+#[tokio::test]
 async fn a_pod_that_a_quota_refuses_is_told_from_the_job_s_events() {
     let shop = Shop::open().await;
     shop.import("march", json!({})).await;

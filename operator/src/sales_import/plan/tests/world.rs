@@ -5,7 +5,10 @@ mod cluster;
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
-    api::core::v1::Event,
+    api::{
+        batch::v1::{Job, JobSpec},
+        core::v1::Event,
+    },
     apimachinery::pkg::apis::meta::v1::Time,
     jiff::{SignedDuration, Timestamp},
 };
@@ -117,19 +120,33 @@ impl World {
         match watch {
             Watch::Imports => cache.import = self.import.clone(),
             Watch::Jobs => {
-                let pods = std::mem::take(&mut cache.jobs);
-                cache.jobs = self.jobs.clone();
-                for (name, seen) in &mut cache.jobs {
-                    seen.pods = pods.get(name).map(|seen| seen.pods.clone()).unwrap_or_default();
-                }
+                let mut former = std::mem::take(&mut cache.jobs);
+                let jobs = self.jobs.iter().map(|(name, seen)| {
+                    let pods = former.remove(name).map(|seen| seen.pods).unwrap_or_default();
+                    let job = seen.job.as_ref().map(as_watched);
+                    (name.clone(), Seen { job, pods, events: seen.events.clone() })
+                });
+                cache.jobs = jobs.collect();
             }
             Watch::Pods => {
                 for (name, seen) in &mut cache.jobs {
                     let live = self.jobs.get(name);
                     seen.pods = live.map(|seen| seen.pods.clone()).unwrap_or_default();
+                    seen.pods.iter_mut().for_each(watched::trim_pod);
                 }
             }
         }
+    }
+
+    /// Whether a watch has something to tell.
+    pub(super) fn is_behind(&self) -> bool {
+        let Some(cache) = &self.cache else { return false };
+        let told = |(name, seen): (&String, &Seen)| {
+            let status = seen.job.as_ref().and_then(|job| job.status.clone());
+            (name.clone(), status, seen.pods.clone())
+        };
+        cache.import.resource_version() != self.import.resource_version()
+            || !cache.jobs.iter().map(told).eq(self.jobs.iter().map(told))
     }
 
     pub(super) fn status(&self) -> SalesImportStatus {
@@ -217,11 +234,11 @@ impl World {
         } else if changed {
             self.next_version();
         }
-        // What is written is what is read back.
-        let written = serde_json::to_value(&plan.status).unwrap();
-        let written = serde_json::from_value(written).unwrap();
-        assert_eq!(plan.status, written, "a status must survive JSON");
         if changed {
+            // What is written is what is read back.
+            let written = serde_json::to_value(&plan.status).unwrap();
+            let written = serde_json::from_value(written).unwrap();
+            assert_eq!(plan.status, written, "a status must survive JSON");
             self.import.status = Some(written);
             // What was written here is known here.
             self.hear(Watch::Imports);
@@ -303,8 +320,17 @@ impl World {
     }
 }
 
-/// What there is of an import; only a live look meets the events of starts, and all that Jobs and
-/// Pods have in them.
+/// What a watch keeps of a Job; most of it need not be copied for that.
+fn as_watched(job: &Job) -> Job {
+    let suspend = job.spec.as_ref().and_then(|spec| spec.suspend);
+    let spec = JobSpec { suspend, ..JobSpec::default() };
+    let (metadata, status) = (job.metadata.clone(), job.status.clone());
+    let mut job = Job { metadata, spec: Some(spec), status };
+    watched::trim_job(&mut job);
+    job
+}
+
+/// What there is of an import; only a live look meets the events of starts.
 fn observe(
     import: &SalesImport,
     jobs: &BTreeMap<String, Seen>,
@@ -316,10 +342,6 @@ fn observe(
         let mut seen = jobs.get(&job.name).cloned().unwrap_or_default();
         let has_started = starts.is_some_and(|starts| starts.contains(&job.name));
         seen.events.extend(has_started.then(started));
-        if starts.is_none() {
-            seen.job.iter_mut().for_each(watched::trim_job);
-            seen.pods.iter_mut().for_each(watched::trim_pod);
-        }
         seen
     };
     let settle = status.settle.as_ref().and_then(|settle| settle.job.as_ref());

@@ -1,5 +1,7 @@
 //! What the parts of the cluster do: the Job controller, the kubelet, the importer.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::{
     api::core::v1::{Event, Pod},
     apimachinery::pkg::apis::meta::v1::Time,
@@ -126,6 +128,21 @@ impl World {
             }
         }
         self.say(job, RunResult::Reverted);
+    }
+
+    /// Its Pod is to be deleted, and stays, since its node does not answer.
+    pub(in super::super) fn lose_pod(&mut self, job: &str) {
+        let Some(seen) = self.jobs.get_mut(job) else { return };
+        for pod in &mut seen.pods {
+            pod.metadata.deletion_timestamp.get_or_insert(Time(self.now));
+        }
+    }
+
+    /// The runs of which an importer was ever at work.
+    pub(in super::super) fn runs_started(&self) -> BTreeSet<u32> {
+        let asks = |job: &String| job.contains("-settle-") || job.contains("-revert-");
+        let loads = self.started.iter().filter(|job| !asks(job));
+        loads.filter_map(|job| job.rsplit('-').nth(1)?.parse().ok()).collect()
     }
 
     pub(in super::super) fn is_running(&self, job: &str) -> bool {
