@@ -103,4 +103,7 @@ BEGIN
 END
 $$;
 
+-- The one that is loaded into where nothing is said: its first import finds its tables made.
+SELECT takings.ensure_dataset('default');
+
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA takings FROM PUBLIC;
