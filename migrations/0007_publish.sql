@@ -100,13 +100,19 @@ $$;
 
 -- The live loads of earlier runs of the same import: what publishing this run takes out.
 CREATE FUNCTION takings.retiring(p_run takings.imported_file) RETURNS integer[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = takings, pg_temp
 AS $$
-    SELECT coalesce(array_agg(load.load_id), '{}')
-    FROM load JOIN imported_file USING (imported_file_id)
-    WHERE import_id = p_run.import_id AND imported_file.dataset_id = p_run.dataset_id
-        AND load.state = 'live'
+BEGIN
+    -- There is no run before the first, and where a later one has begun, this one is superseded.
+    IF p_run.run = 1 THEN
+        RETURN '{}';
+    END IF;
+    RETURN (SELECT coalesce(array_agg(load.load_id), '{}')
+        FROM load JOIN imported_file USING (imported_file_id)
+        WHERE import_id = p_run.import_id AND imported_file.dataset_id = p_run.dataset_id
+            AND load.state = 'live');
+END
 $$;
 
 -- Refuses what must not be published: an old run, another currency than the live loads'.
@@ -162,18 +168,24 @@ $$;
 -- The run of a live load with the same content, read the same way, that is there as a whole.
 CREATE FUNCTION takings.already_loaded(p_run takings.imported_file, p_digest bytea)
 RETURNS SETOF takings.imported_file
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = takings, pg_temp
 AS $$
-    SELECT file.*
-    FROM imported_file file JOIN load USING (imported_file_id)
-    WHERE file.dataset_id = p_run.dataset_id AND file.digest = p_digest
-        AND file.format = p_run.format AND load.state = 'live' AND file.lines_skipped = 0
-        AND allows(p_run.max_rejected, file.lines_rejected, file.lines_read)
-        AND NOT EXISTS (
-            SELECT FROM load_overlap JOIN load later ON later.load_id = load_overlap.load_id
-            WHERE earlier_load_id = load.load_id AND replaced > 0 AND later.state = 'live')
-    ORDER BY load.publish_order LIMIT 1
+BEGIN
+    PERFORM FROM imported_file WHERE dataset_id = p_run.dataset_id AND digest = p_digest;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT file.*
+        FROM imported_file file JOIN load USING (imported_file_id)
+        WHERE file.dataset_id = p_run.dataset_id AND file.digest = p_digest
+            AND file.format = p_run.format AND load.state = 'live' AND file.lines_skipped = 0
+            AND allows(p_run.max_rejected, file.lines_rejected, file.lines_read)
+            AND NOT EXISTS (
+                SELECT FROM load_overlap JOIN load later ON later.load_id = load_overlap.load_id
+                WHERE earlier_load_id = load.load_id AND replaced > 0 AND later.state = 'live')
+        ORDER BY load.publish_order LIMIT 1;
+END
 $$;
 
 -- Whether a live load has the content of this digest; where that is null, whether one has content of
