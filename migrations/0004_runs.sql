@@ -3,19 +3,24 @@
 -- Until a run has an end, its COMMITs need not wait for the disk: what a crash of the server takes
 -- away of it, always the last of it, the next try does again.
 CREATE FUNCTION takings.commit_without_waiting() RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 AS $$
-    SELECT set_config('synchronous_commit', 'off', true)
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+END
 $$;
 
 -- How a run ended is told at once: it is on disk by then, and all that was written before it.
 CREATE FUNCTION takings.commit_on_disk() RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 AS $$
-    SELECT set_config('synchronous_commit', 'on', true)
-    WHERE current_setting('synchronous_commit') = 'off'
+BEGIN
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+END
 $$;
 
 -- The run's row, made where it is new. The caller looks at its status: only Running goes on, and
@@ -35,10 +40,13 @@ BEGIN
     PERFORM commit_without_waiting();
     SELECT max(run) INTO v_newest FROM imported_file
         WHERE import_id = p_import_id AND dataset_id = v_dataset_id;
-    IF p_run < v_newest AND NOT EXISTS (SELECT FROM imported_file WHERE import_id = p_import_id
-            AND dataset_id = v_dataset_id AND run = p_run AND status <> 'Running') THEN
-        RAISE EXCEPTION USING ERRCODE = 'TK002', MESSAGE = format(
-            'Run %s of this import is superseded: its run %s has begun.', p_run, v_newest);
+    IF p_run < v_newest THEN
+        PERFORM FROM imported_file WHERE import_id = p_import_id
+            AND dataset_id = v_dataset_id AND run = p_run AND status <> 'Running';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'TK002', MESSAGE = format(
+                'Run %s of this import is superseded: its run %s has begun.', p_run, v_newest);
+        END IF;
     END IF;
     INSERT INTO imported_file (dataset_id, import_id, run, currency, filename, source, format,
             on_overlap, max_rejected, requested_by, request_id)
@@ -174,35 +182,56 @@ BEGIN
 END
 $$;
 
--- The outcome of a run that has ended, field names as in a SalesImport's status; null otherwise.
-CREATE FUNCTION takings.run_outcome(p_imported_file_id bigint) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER
+-- The first rejected lines of a run, as outcomes show them.
+CREATE FUNCTION takings.shown_rejects(p_imported_file_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE
 SET search_path = takings, pg_temp
 AS $$
-    SELECT jsonb_build_object(
-        'importId', run.import_id, 'run', run.run, 'result', run.result, 'reason', run.reason,
-        'message', coalesce(run.error_message, ''), 'load', run.load_id,
-        'dataset', dataset.name, 'currency', run.currency, 'digest', encode(run.digest, 'hex'),
-        'bytes', run.bytes, 'linesRead', run.lines_read, 'linesImported', run.lines_imported,
-        'linesSkipped', run.lines_skipped, 'linesRejected', run.lines_rejected,
-        'linesValid', run.lines_valid, 'firstSaleDate', run.first_sale_date,
-        'lastSaleDate', run.last_sale_date, 'revenue', trim_scale(run.revenue)::text,
-        'existing', (
-            SELECT jsonb_build_object('importId', import_id, 'run', existing.run,
-                'load', load_id, 'filename', filename, 'requestedBy', requested_by)
-            FROM imported_file existing WHERE existing.load_id = run.existing_load_id),
-        'rejects', coalesce((
-            SELECT jsonb_agg(jsonb_build_object('line', line, 'column', column_name,
-                'value', coalesce(value, ''), 'reason', reject.reason) ORDER BY line)
-            FROM (
-                SELECT * FROM reject WHERE reject.imported_file_id = coalesce((
-                    SELECT imported_file_id FROM load WHERE load.load_id = run.existing_load_id),
-                    run.imported_file_id)
-                ORDER BY line LIMIT 10) reject), '[]'),
-        'conflicts', run.conflicts)
-    FROM imported_file run JOIN dataset USING (dataset_id)
-    WHERE imported_file_id = p_imported_file_id AND run.result IS NOT NULL
-        AND may_write(run.dataset_id)
+    SELECT coalesce(jsonb_agg(jsonb_build_object('line', line, 'column', column_name,
+        'value', coalesce(value, ''), 'reason', reason) ORDER BY line), '[]')
+    FROM (SELECT * FROM reject WHERE imported_file_id = p_imported_file_id
+        ORDER BY line LIMIT 10) shown
+$$;
+
+-- The outcome of a run that has ended, field names as in a SalesImport's status; null otherwise.
+CREATE FUNCTION takings.run_outcome(p_imported_file_id bigint) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_run imported_file;
+    v_existing imported_file;
+    v_dataset text;
+    v_rejects jsonb := '[]';
+BEGIN
+    SELECT * INTO v_run FROM imported_file WHERE imported_file_id = p_imported_file_id;
+    IF v_run.result IS NULL OR NOT may_write(v_run.dataset_id) THEN
+        RETURN NULL;
+    END IF;
+    IF v_run.existing_load_id IS NOT NULL THEN
+        SELECT file.* INTO v_existing FROM load JOIN imported_file file USING (imported_file_id)
+            WHERE load.load_id = v_run.existing_load_id;
+    END IF;
+    SELECT name INTO v_dataset FROM dataset WHERE dataset_id = v_run.dataset_id;
+    IF v_run.status <> 'Published' OR v_run.lines_rejected > 0 THEN
+        v_rejects := shown_rejects(
+            coalesce(v_existing.imported_file_id, v_run.imported_file_id));
+    END IF;
+    RETURN jsonb_build_object(
+        'importId', v_run.import_id, 'run', v_run.run, 'result', v_run.result,
+        'reason', v_run.reason, 'message', coalesce(v_run.error_message, ''),
+        'load', v_run.load_id, 'dataset', v_dataset, 'currency', v_run.currency,
+        'digest', encode(v_run.digest, 'hex'), 'bytes', v_run.bytes,
+        'linesRead', v_run.lines_read, 'linesImported', v_run.lines_imported,
+        'linesSkipped', v_run.lines_skipped, 'linesRejected', v_run.lines_rejected,
+        'linesValid', v_run.lines_valid, 'firstSaleDate', v_run.first_sale_date,
+        'lastSaleDate', v_run.last_sale_date, 'revenue', trim_scale(v_run.revenue)::text,
+        'existing', CASE WHEN v_existing.imported_file_id IS NOT NULL
+            THEN jsonb_build_object('importId', v_existing.import_id, 'run', v_existing.run,
+                'load', v_existing.load_id, 'filename', v_existing.filename,
+                'requestedBy', v_existing.requested_by) END,
+        'rejects', v_rejects, 'conflicts', v_run.conflicts);
+END
 $$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA takings FROM PUBLIC;

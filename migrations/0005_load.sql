@@ -1,14 +1,16 @@
 -- A load on its way into the ledger: chunk by chunk, each in a transaction of its own, seen by
 -- nobody before publish.
 
--- Claims a file's content for a run that is about to load it: Mine. Held: a run of another import has
--- claimed it and showed a sign of life within an age, so that it is worth waiting for. Loaded: a
--- live load may have the content, by its digest or, where that is not known yet, by its size; this
--- is asked last, so that who takes over from a run that has just published learns of it.
+-- Claims a file's content for a run that is about to load it: Mine, with its load. Held: a run of
+-- another import has claimed it and showed a sign of life within an age, so that it is worth waiting
+-- for. Loaded: a live load may have the content, by its digest or, where that is not known yet, by
+-- its size; this is asked last, so that who takes over from a run that has just published learns of
+-- it.
 CREATE FUNCTION takings.claim_content(
     p_imported_file_id bigint, p_content bytea, p_bytes bigint, p_digest bytea,
-    p_dead_after interval
-) RETURNS text
+    p_dead_after interval,
+    OUT o_claimed text, OUT o_load_id integer, OUT o_fingerprint_key bytea, OUT o_is_begun boolean
+)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
 AS $$
@@ -25,10 +27,14 @@ BEGIN
                 WHERE other.imported_file_id = held.imported_file_id AND status = 'Running'
                     AND import_id <> v_run.import_id);
     v_is_mine := FOUND;
-    RETURN CASE
-        WHEN may_be_loaded(v_run, p_bytes, p_digest) THEN 'Loaded'
-        WHEN v_is_mine THEN 'Mine'
-        ELSE 'Held' END;
+    IF may_be_loaded(v_run, p_bytes, p_digest) THEN
+        o_claimed := 'Loaded';
+    ELSIF v_is_mine THEN
+        o_claimed := 'Mine';
+        SELECT * INTO o_load_id, o_fingerprint_key, o_is_begun FROM open_load(p_imported_file_id);
+    ELSE
+        o_claimed := 'Held';
+    END IF;
 END
 $$;
 
@@ -45,9 +51,11 @@ BEGIN
 END
 $$;
 
--- The run's load: the one that an earlier try began, or a new one.
-CREATE FUNCTION takings.open_load(p_imported_file_id bigint)
-RETURNS TABLE (o_load_id integer, o_fingerprint_key bytea)
+-- The run's load: the one that an earlier try began and may have loaded chunks of, or a new one.
+CREATE FUNCTION takings.open_load(
+    p_imported_file_id bigint,
+    OUT o_load_id integer, OUT o_fingerprint_key bytea, OUT o_is_begun boolean
+)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
 AS $$
@@ -57,7 +65,9 @@ BEGIN
     INSERT INTO load (load_id, dataset_id, imported_file_id)
         VALUES (nextval('load_id'), v_run.dataset_id, p_imported_file_id)
         ON CONFLICT (imported_file_id) WHERE state <> 'dropped' DO NOTHING;
-    RETURN QUERY SELECT load_id, fingerprint_key FROM load JOIN dataset USING (dataset_id)
+    o_is_begun := NOT FOUND;
+    SELECT load_id, fingerprint_key INTO o_load_id, o_fingerprint_key
+        FROM load JOIN dataset USING (dataset_id)
         WHERE imported_file_id = p_imported_file_id AND state <> 'dropped';
 END
 $$;
@@ -100,31 +110,47 @@ AS $$
 $$;
 
 -- The numbers of names, in their order; a new one where there is none yet.
-CREATE FUNCTION takings.name_ids(p_load_id integer, p_table text, p_names text[])
+CREATE FUNCTION takings.numbers_of(p_table text, p_dataset_id integer, p_names text[])
 RETURNS integer[]
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 -- Where a chunk has many new names, the whole table would be read anew for each.
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_dataset_id integer := loading_dataset(p_load_id);
-    v_ids integer[];
+    v_numbers integer[] := '{}';
 BEGIN
-    IF p_table NOT IN ('product', 'location', 'payment_method') THEN
-        RAISE EXCEPTION 'There are no names of %.', p_table;
+    IF cardinality(p_names) > 0 THEN
+        -- In one order, so that two importers wait for each other at most once.
+        EXECUTE format('INSERT INTO %1$I (dataset_id, name)
+            SELECT DISTINCT $1, name FROM unnest($2) name
+            WHERE NOT EXISTS (
+                SELECT FROM %1$I kept WHERE kept.dataset_id = $1 AND kept.name = name.name)
+            ORDER BY name ON CONFLICT DO NOTHING', p_table) USING p_dataset_id, p_names;
+        EXECUTE format('SELECT array_agg((SELECT %1$I FROM %2$I kept
+                WHERE kept.dataset_id = $1 AND kept.name = named.name) ORDER BY place)
+            FROM unnest($2) WITH ORDINALITY named (name, place)', p_table || '_id', p_table)
+            INTO v_numbers USING p_dataset_id, p_names;
     END IF;
-    -- In one order, so that two importers wait for each other at most once.
-    EXECUTE format('INSERT INTO %1$I (dataset_id, name)
-        SELECT DISTINCT $1, name FROM unnest($2) name
-        WHERE NOT EXISTS (SELECT FROM %1$I kept WHERE kept.dataset_id = $1 AND kept.name = name.name)
-        ORDER BY name ON CONFLICT DO NOTHING', p_table) USING v_dataset_id, p_names;
-    EXECUTE format('SELECT array_agg((SELECT %1$I FROM %2$I kept
-            WHERE kept.dataset_id = $1 AND kept.name = named.name) ORDER BY place)
-        FROM unnest($2) WITH ORDINALITY named (name, place)', p_table || '_id', p_table)
-        INTO v_ids USING v_dataset_id, p_names;
-    RETURN v_ids;
+    RETURN v_numbers;
+END
+$$;
+
+-- The same for all names of a chunk, one table after the other: always in this order.
+CREATE FUNCTION takings.name_ids(
+    p_load_id integer, p_products text[], p_locations text[], p_payment_methods text[],
+    OUT o_products integer[], OUT o_locations integer[], OUT o_payment_methods integer[]
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = takings, pg_temp
+AS $$
+DECLARE
+    v_dataset_id integer := loading_dataset(p_load_id);
+BEGIN
+    o_products := numbers_of('product', v_dataset_id, p_products);
+    o_locations := numbers_of('location', v_dataset_id, p_locations);
+    o_payment_methods := numbers_of('payment_method', v_dataset_id, p_payment_methods);
 END
 $$;
 
@@ -192,7 +218,8 @@ AS $$
 $$;
 
 -- Removes the lines of loads, and what they were compared by. Returns how many lines. Goes through
--- the whole dataset, for sale has no index: once for all of them.
+-- the whole dataset, for sale has no index: once for all of them, and not where they have no chunk,
+-- without which there is no line.
 CREATE FUNCTION takings.remove_lines(p_dataset_id integer, p_loads integer[]) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = takings, pg_temp
@@ -200,7 +227,7 @@ AS $$
 DECLARE
     v_lines bigint := 0;
 BEGIN
-    IF cardinality(p_loads) > 0 THEN
+    IF EXISTS (SELECT FROM load_chunk WHERE load_id = ANY (p_loads)) THEN
         DELETE FROM sale WHERE dataset_id = p_dataset_id AND load_id = ANY (p_loads);
         GET DIAGNOSTICS v_lines = ROW_COUNT;
         DELETE FROM superseded WHERE dataset_id = p_dataset_id
@@ -239,8 +266,10 @@ BEGIN
         WHERE imported_file_id = p_imported_file_id AND may_write(dataset_id);
     IF FOUND AND pg_relation_size(format('takings.sale_%s', v_run.dataset_id)) <= 1 << 30 THEN
         v_loads := debris(v_run.dataset_id, p_imported_file_id);
-        PERFORM remove_lines(v_run.dataset_id, v_loads);
-        PERFORM forget_loads(v_loads);
+        IF cardinality(v_loads) > 0 THEN
+            PERFORM remove_lines(v_run.dataset_id, v_loads);
+            PERFORM forget_loads(v_loads);
+        END IF;
     END IF;
     -- Last, for who claims the same waits.
     DELETE FROM claim WHERE imported_file_id = v_run.imported_file_id AND v_run.status <> 'Running';

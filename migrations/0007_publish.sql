@@ -2,35 +2,65 @@
 -- and the ledger's version change together or not at all. What is slow was done before: here only
 -- sums of chunks are added. Lock order: dataset, run, version.
 
--- Adds figures to those of a dataset, or takes them out. Exact, since numerics add exactly.
+-- Adds to the figures of a dataset those of a load that comes and what orders change that several
+-- loads hold, and takes out those of loads that go. Exact, since numerics add exactly. A day or a
+-- pair of days without orders has no row.
 CREATE FUNCTION takings.shift_figures(
-    p_dataset_id integer, p_figures takings.figures[], p_sign integer
+    p_dataset_id integer, p_comes integer, p_go integer[], p_across takings.figures
 ) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 AS $$
-    INSERT INTO daily_revenue AS kept (dataset_id, sale_date, revenue, line_count, order_count)
-    SELECT p_dataset_id, day, p_sign * sum(revenue), p_sign * sum(line_count),
-        p_sign * sum(order_count)
-    FROM unnest(p_figures) figures, unnest(figures.days, figures.revenues, figures.line_counts,
-        figures.order_counts) days (day, revenue, line_count, order_count)
-    GROUP BY day ORDER BY day
-    ON CONFLICT (dataset_id, sale_date) DO UPDATE SET
-        revenue = kept.revenue + excluded.revenue,
-        line_count = kept.line_count + excluded.line_count,
-        order_count = kept.order_count + excluded.order_count;
+DECLARE
+    v_least_of_days bigint;
+    v_least_of_pairs bigint;
+BEGIN
+    WITH changes AS (
+        SELECT CASE WHEN load_id = p_comes THEN 1 ELSE -1 END AS sign, figures FROM load_chunk
+            WHERE load_id = ANY (p_go || p_comes)
+        UNION ALL SELECT 1, p_across
+    ), shifted AS (
+        INSERT INTO daily_revenue AS kept (dataset_id, sale_date, revenue, line_count, order_count)
+        SELECT p_dataset_id, day, sum(sign * revenue), sum(sign * line_count),
+            sum(sign * order_count)
+        FROM changes, unnest((figures).days, (figures).revenues, (figures).line_counts,
+            (figures).order_counts) days (day, revenue, line_count, order_count)
+        GROUP BY day ORDER BY day
+        ON CONFLICT (dataset_id, sale_date) DO UPDATE SET
+            revenue = kept.revenue + excluded.revenue,
+            line_count = kept.line_count + excluded.line_count,
+            order_count = kept.order_count + excluded.order_count
+        RETURNING least(line_count, order_count) AS least
+    ) SELECT min(least) INTO v_least_of_days FROM shifted;
 
-    INSERT INTO order_day_pair AS kept (dataset_id, first_date, second_date, order_count)
-    SELECT p_dataset_id, first_date, second_date, p_sign * sum(pair_count)
-    FROM unnest(p_figures) figures, unnest(figures.first_dates, figures.second_dates,
-        figures.pair_counts) pairs (first_date, second_date, pair_count)
-    GROUP BY first_date, second_date ORDER BY first_date, second_date
-    ON CONFLICT (dataset_id, first_date, second_date)
-        DO UPDATE SET order_count = kept.order_count + excluded.order_count
+    WITH changes AS (
+        SELECT CASE WHEN load_id = p_comes THEN 1 ELSE -1 END AS sign, figures FROM load_chunk
+            WHERE load_id = ANY (p_go || p_comes)
+        UNION ALL SELECT 1, p_across
+    ), shifted AS (
+        INSERT INTO order_day_pair AS kept (dataset_id, first_date, second_date, order_count)
+        SELECT p_dataset_id, first_date, second_date, sum(sign * pair_count)
+        FROM changes, unnest((figures).first_dates, (figures).second_dates,
+            (figures).pair_counts) pairs (first_date, second_date, pair_count)
+        GROUP BY first_date, second_date ORDER BY first_date, second_date
+        ON CONFLICT (dataset_id, first_date, second_date)
+            DO UPDATE SET order_count = kept.order_count + excluded.order_count
+        RETURNING order_count
+    ) SELECT min(order_count) INTO v_least_of_pairs FROM shifted;
+
+    IF least(v_least_of_days, v_least_of_pairs) < 0 THEN
+        RAISE EXCEPTION 'The daily figures disagree with the loads: nothing was changed.';
+    END IF;
+    IF v_least_of_days = 0 THEN
+        DELETE FROM daily_revenue WHERE dataset_id = p_dataset_id AND order_count = 0;
+    END IF;
+    IF v_least_of_pairs = 0 THEN
+        DELETE FROM order_day_pair WHERE dataset_id = p_dataset_id AND order_count = 0;
+    END IF;
+END
 $$;
 
--- Changes which loads of a dataset are live, and the figures with it: those of the load that
--- comes, less those of the loads that go, and what orders change that several loads hold.
+-- Changes which loads of a dataset are live, and the figures with it.
 CREATE FUNCTION takings.change_live_loads(
     p_dataset_id integer, p_publish integer, p_end integer[], p_across takings.figures,
     p_end_state text, p_end_by text, p_end_reason text
@@ -39,24 +69,15 @@ LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 AS $$
 BEGIN
-    PERFORM shift_figures(p_dataset_id, (SELECT array_agg(figures) FROM load_chunk
-        WHERE load_id = ANY (p_end)), -1);
-    PERFORM shift_figures(p_dataset_id, (SELECT array_agg(figures) FROM load_chunk
-        WHERE load_id = p_publish) || p_across, 1);
-    UPDATE load SET state = p_end_state, ended_at = now(), ended_by = p_end_by,
-            ended_reason = p_end_reason
-        WHERE load_id = ANY (p_end);
+    PERFORM shift_figures(p_dataset_id, p_publish, p_end, p_across);
+    IF cardinality(p_end) > 0 THEN
+        UPDATE load SET state = p_end_state, ended_at = now(), ended_by = p_end_by,
+                ended_reason = p_end_reason
+            WHERE load_id = ANY (p_end);
+    END IF;
     UPDATE load SET state = 'live', publish_order = (SELECT coalesce(max(publish_order), 0) + 1
             FROM load WHERE dataset_id = p_dataset_id)
         WHERE load_id = p_publish;
-    DELETE FROM daily_revenue WHERE dataset_id = p_dataset_id AND order_count = 0;
-    DELETE FROM order_day_pair WHERE dataset_id = p_dataset_id AND order_count = 0;
-    IF EXISTS (SELECT FROM daily_revenue WHERE dataset_id = p_dataset_id
-                AND least(order_count, line_count) < 0)
-            OR EXISTS (SELECT FROM order_day_pair WHERE dataset_id = p_dataset_id
-                AND order_count < 0) THEN
-        RAISE EXCEPTION 'The daily figures disagree with the loads: nothing was changed.';
-    END IF;
     UPDATE dataset SET version = version + 1, token = gen_random_uuid(), currency = (
             SELECT imported_file.currency FROM load JOIN imported_file USING (imported_file_id)
             WHERE load.dataset_id = p_dataset_id AND state = 'live' LIMIT 1)
@@ -67,23 +88,31 @@ $$;
 
 -- Written last, so that who reads it holds up nobody's publish. Replicas hear of it at once.
 CREATE FUNCTION takings.step_version() RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = takings, pg_temp
 AS $$
+BEGIN
     UPDATE ledger_version
-    SET version = version + 1, token = gen_random_uuid(), stepped_at = clock_timestamp();
-    SELECT pg_notify('takings_version', '')
+        SET version = version + 1, token = gen_random_uuid(), stepped_at = clock_timestamp();
+    PERFORM pg_notify('takings_version', '');
+END
 $$;
 
 -- The live loads of earlier runs of the same import: what publishing this run takes out.
 CREATE FUNCTION takings.retiring(p_run takings.imported_file) RETURNS integer[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = takings, pg_temp
 AS $$
-    SELECT coalesce(array_agg(load.load_id), '{}')
-    FROM load JOIN imported_file USING (imported_file_id)
-    WHERE import_id = p_run.import_id AND imported_file.dataset_id = p_run.dataset_id
-        AND load.state = 'live'
+BEGIN
+    -- There is no run before the first, and where a later one has begun, this one is superseded.
+    IF p_run.run = 1 THEN
+        RETURN '{}';
+    END IF;
+    RETURN (SELECT coalesce(array_agg(load.load_id), '{}')
+        FROM load JOIN imported_file USING (imported_file_id)
+        WHERE import_id = p_run.import_id AND imported_file.dataset_id = p_run.dataset_id
+            AND load.state = 'live');
+END
 $$;
 
 -- Refuses what must not be published: an old run, another currency than the live loads'.
@@ -139,18 +168,24 @@ $$;
 -- The run of a live load with the same content, read the same way, that is there as a whole.
 CREATE FUNCTION takings.already_loaded(p_run takings.imported_file, p_digest bytea)
 RETURNS SETOF takings.imported_file
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = takings, pg_temp
 AS $$
-    SELECT file.*
-    FROM imported_file file JOIN load USING (imported_file_id)
-    WHERE file.dataset_id = p_run.dataset_id AND file.digest = p_digest
-        AND file.format = p_run.format AND load.state = 'live' AND file.lines_skipped = 0
-        AND allows(p_run.max_rejected, file.lines_rejected, file.lines_read)
-        AND NOT EXISTS (
-            SELECT FROM load_overlap JOIN load later ON later.load_id = load_overlap.load_id
-            WHERE earlier_load_id = load.load_id AND replaced > 0 AND later.state = 'live')
-    ORDER BY load.publish_order LIMIT 1
+BEGIN
+    PERFORM FROM imported_file WHERE dataset_id = p_run.dataset_id AND digest = p_digest;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT file.*
+        FROM imported_file file JOIN load USING (imported_file_id)
+        WHERE file.dataset_id = p_run.dataset_id AND file.digest = p_digest
+            AND file.format = p_run.format AND load.state = 'live' AND file.lines_skipped = 0
+            AND allows(p_run.max_rejected, file.lines_rejected, file.lines_read)
+            AND NOT EXISTS (
+                SELECT FROM load_overlap JOIN load later ON later.load_id = load_overlap.load_id
+                WHERE earlier_load_id = load.load_id AND replaced > 0 AND later.state = 'live')
+        ORDER BY load.publish_order LIMIT 1;
+END
 $$;
 
 -- Whether a live load has the content of this digest; where that is null, whether one has content of
@@ -158,14 +193,17 @@ $$;
 CREATE FUNCTION takings.may_be_loaded(
     p_run takings.imported_file, p_bytes bigint, p_digest bytea
 ) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = takings, pg_temp
 AS $$
-    SELECT CASE WHEN p_digest IS NULL
-        THEN EXISTS (SELECT FROM load JOIN imported_file file USING (imported_file_id)
-            WHERE file.dataset_id = p_run.dataset_id AND file.bytes = coalesce(p_bytes, file.bytes)
-                AND file.format = p_run.format AND state = 'live')
-        ELSE EXISTS (SELECT FROM already_loaded(p_run, p_digest)) END
+BEGIN
+    IF p_digest IS NOT NULL THEN
+        RETURN EXISTS (SELECT FROM already_loaded(p_run, p_digest));
+    END IF;
+    RETURN EXISTS (SELECT FROM load JOIN imported_file file USING (imported_file_id)
+        WHERE file.dataset_id = p_run.dataset_id AND file.bytes = coalesce(p_bytes, file.bytes)
+            AND file.format = p_run.format AND state = 'live');
+END
 $$;
 
 -- The quick way to the answer "the same twice": publishes the run without a load of its own.
@@ -221,20 +259,36 @@ AS $$
         AND sold.price_date >= coalesce(latest_price_date, '-infinity')
 $$;
 
+-- How many lines of a load are rejected, by reason.
+CREATE FUNCTION takings.sum_of_rejects(p_load_id integer) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = takings, pg_temp
+AS $$
+    SELECT coalesce(jsonb_object_agg(reason, count), '{}') FROM (
+        SELECT key AS reason, sum(value::bigint) AS count
+        FROM load_chunk, jsonb_each_text(load_chunk.reject_counts)
+        WHERE load_id = p_load_id GROUP BY key) counts
+$$;
+
 -- Publishes a load that was compared with the dataset as it was at p_version, with the notes of
--- that comparison and no other.
+-- that comparison (null: it had nothing to note) and no other. Returns the outcome, and whether
+-- the run has left something behind that is to be swept.
 CREATE FUNCTION takings.publish_load(
     p_load_id integer, p_chunks integer, p_digest bytea, p_bytes bigint, p_lines_skipped bigint,
     p_version bigint, p_comparison bytea, p_across takings.figures,
     p_earlier integer[], p_skipped bigint[], p_replaced bigint[],
-    p_lines_read bigint, p_lines_rejected bigint
-) RETURNS void
+    p_lines_read bigint, p_lines_rejected bigint,
+    OUT o_outcome jsonb, OUT o_has_debris boolean
+)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = takings, pg_temp
 AS $$
 DECLARE
     v_run imported_file;
     v_retiring integer[];
+    v_loaded record;
+    v_sold record;
+    v_reject_counts jsonb := '{}';
 BEGIN
     SELECT imported_file_id INTO v_run.imported_file_id FROM load
         WHERE load_id = p_load_id AND state = 'loading';
@@ -248,58 +302,54 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'TK007', MESSAGE = 'The same content is there already.';
     END IF;
     PERFORM check_compared(v_run.dataset_id, p_version);
-    IF NOT EXISTS (SELECT FROM load_chunk
-            WHERE load_id = p_load_id AND chunk = -1 AND content = p_comparison) THEN
+    SELECT count(*) FILTER (WHERE chunk BETWEEN 0 AND p_chunks - 1) AS chunks,
+            count(*) FILTER (WHERE chunk >= p_chunks) AS others,
+            (array_agg(content) FILTER (WHERE chunk = -1))[1] AS comparison,
+            coalesce(sum(lines_read), 0) AS lines_read,
+            coalesce(sum(lines_rejected), 0) AS lines_rejected
+        INTO v_loaded FROM load_chunk WHERE load_id = p_load_id;
+    IF v_loaded.comparison IS DISTINCT FROM p_comparison THEN
         RAISE EXCEPTION USING ERRCODE = 'TK008',
             MESSAGE = 'Another importer of the run has compared since.';
     END IF;
-    IF p_chunks <> (SELECT count(*) FROM load_chunk
-            WHERE load_id = p_load_id AND chunk BETWEEN 0 AND p_chunks - 1)
-        OR EXISTS (SELECT FROM load_chunk WHERE load_id = p_load_id AND chunk >= p_chunks) THEN
+    IF v_loaded.chunks <> p_chunks OR v_loaded.others > 0 THEN
         RAISE EXCEPTION 'Not every part of the file is loaded.';
     END IF;
-    IF NOT EXISTS (
-        SELECT FROM (
-            SELECT coalesce(sum(lines_read), 0) AS lines_read,
-                coalesce(sum(lines_rejected), 0) AS lines_rejected
-            FROM load_chunk WHERE load_id = p_load_id) loaded
-        WHERE lines_read = p_lines_read AND lines_rejected = p_lines_rejected) THEN
+    IF v_loaded.lines_read <> p_lines_read OR v_loaded.lines_rejected <> p_lines_rejected THEN
         RAISE EXCEPTION 'The parts of the file that are loaded are not those that were read.';
     END IF;
-    UPDATE imported_file SET
-        status = 'Published', result = 'Published', reason = 'Published', load_id = p_load_id,
-        digest = p_digest, bytes = p_bytes, lines_skipped = p_lines_skipped,
-        lines_read = facts.lines_read, lines_rejected = facts.lines_rejected,
-        lines_imported = facts.lines_read - facts.lines_rejected - p_lines_skipped,
-        reject_counts = (
-            SELECT coalesce(jsonb_object_agg(reason, count), '{}') FROM (
-                SELECT key AS reason, sum(value::bigint) AS count
-                FROM load_chunk, jsonb_each_text(load_chunk.reject_counts)
-                WHERE load_id = p_load_id GROUP BY key) counts),
-        ended_at = now()
-    FROM (SELECT coalesce(sum(lines_read), 0) AS lines_read,
-            coalesce(sum(lines_rejected), 0) AS lines_rejected
-        FROM load_chunk WHERE load_id = p_load_id) facts
-    WHERE imported_file_id = v_run.imported_file_id;
-    UPDATE imported_file SET revenue = facts.revenue, first_sale_date = facts.first_date,
-        last_sale_date = facts.last_date
-    FROM (
-        SELECT coalesce(sum(revenue), 0) AS revenue, min(day) AS first_date, max(day) AS last_date,
+    SELECT coalesce(sum(revenue), 0) AS revenue, min(day) AS first_date, max(day) AS last_date,
             coalesce(sum(lines), 0) AS lines
-        FROM (
+        INTO v_sold FROM (
             SELECT day, sum(revenue) AS revenue, sum(line_count) AS lines
             FROM load_chunk, unnest((figures).days, (figures).revenues, (figures).line_counts)
                 days (day, revenue, line_count)
-            WHERE load_id = p_load_id GROUP BY day HAVING sum(line_count) > 0) days) facts
-    WHERE imported_file_id = v_run.imported_file_id AND lines_imported = facts.lines;
-    IF NOT FOUND THEN
+            WHERE load_id = p_load_id GROUP BY day HAVING sum(line_count) > 0) days;
+    IF v_sold.lines <> p_lines_read - p_lines_rejected - p_lines_skipped THEN
         RAISE EXCEPTION 'The figures of the load disagree with its lines: nothing was changed.';
     END IF;
-    INSERT INTO load_overlap (load_id, earlier_load_id, skipped, replaced)
-        SELECT p_load_id, * FROM unnest(p_earlier, p_skipped, p_replaced);
+    IF p_lines_rejected > 0 THEN
+        v_reject_counts := sum_of_rejects(p_load_id);
+    END IF;
+    UPDATE imported_file SET
+        status = 'Published', result = 'Published', reason = 'Published', load_id = p_load_id,
+        digest = p_digest, bytes = p_bytes, lines_read = p_lines_read,
+        lines_imported = v_sold.lines, lines_skipped = p_lines_skipped,
+        lines_rejected = p_lines_rejected, reject_counts = v_reject_counts,
+        revenue = v_sold.revenue, first_sale_date = v_sold.first_date,
+        last_sale_date = v_sold.last_date, ended_at = now()
+    WHERE imported_file_id = v_run.imported_file_id;
+    IF cardinality(p_earlier) > 0 THEN
+        INSERT INTO load_overlap (load_id, earlier_load_id, skipped, replaced)
+            SELECT p_load_id, * FROM unnest(p_earlier, p_skipped, p_replaced);
+    END IF;
     PERFORM note_prices(p_load_id);
     PERFORM change_live_loads(v_run.dataset_id, p_load_id, v_retiring, p_across, 'retired',
         session_user, 'A later run of the same import took its place.');
+    DELETE FROM claim WHERE imported_file_id = v_run.imported_file_id;
+    o_outcome := run_outcome(v_run.imported_file_id);
+    o_has_debris := EXISTS (SELECT FROM load
+        WHERE imported_file_id = v_run.imported_file_id AND state = 'dropped');
 END
 $$;
 

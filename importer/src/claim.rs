@@ -8,7 +8,7 @@ use std::{fs::File, io, os::unix::fs::FileExt, time::Duration};
 
 use ledger::{
     Outcome,
-    postgres::{Claim, Claimed, Ledger, OpenRun},
+    postgres::{Claim, Claimed, Ledger, Load, OpenRun},
 };
 use sha2::{Digest as _, Sha256};
 use tokio::{task::spawn_blocking, time::sleep};
@@ -30,6 +30,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2
 const SIGNS: u32 = 3;
 
 /// What a run does with its file.
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
 pub(crate) enum Turn {
     /// It is there already.
     Ended(Box<Outcome>),
@@ -39,6 +40,8 @@ pub(crate) enum Turn {
         content: [u8; 32],
         /// What is known of it, where it was read to its end.
         read: Option<Before>,
+        /// Where it goes, if that is open already.
+        load: Option<Load>,
     },
 }
 
@@ -68,7 +71,10 @@ pub(crate) async fn turn(
                 }
             }
             (Claimed::Held, _) if patience.wait(&request.progress).await => {}
-            (Claimed::Held | Claimed::Mine, _) => return Ok(Turn::Load { content, read }),
+            (Claimed::Held, _) => return Ok(Turn::Load { content, read, load: None }),
+            (Claimed::Mine(load), _) => {
+                return Ok(Turn::Load { content, read, load: Some(load) });
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use ledger::{
     Currency, Dataset, Digest, ImportId, MaxRejected, OnOverlap, Outcome, Run,
     outcome::RunResult,
-    postgres::{Begun, Ledger, LedgerError, LoadedChunk, OpenRun, RunRequest},
+    postgres::{Begun, Ledger, LedgerError, Load, LoadedChunk, OpenRun, RunRequest},
 };
 use telemetry::logs::SPANS;
 use tokio::{
@@ -185,19 +185,24 @@ async fn publish(
     let opened = source.open().await?;
     let Some(file) = opened.file()? else {
         let before = read_before(request, None, cancel).await?;
-        return load_and_publish(ledger, run, request, (opened, before), cancel, tally).await;
+        let load = ledger.open_load(run).await?;
+        return load_and_publish(load, request, (opened, before), cancel, tally).await;
     };
-    let (content, read) = match turn((ledger, run), request, &file, cancel).await? {
+    let (content, read, load) = match turn((ledger, run), request, &file, cancel).await? {
         Turn::Ended(outcome) => return Ok(*outcome),
-        Turn::Load { content, read } => (content, read),
+        Turn::Load { content, read, load } => (content, read, load),
     };
-    let loading = async {
+    let loading = Box::pin(async {
         let before = match read {
             Some(before) => before,
             None => read_before(request, Some(file), cancel).await?,
         };
-        load_and_publish(ledger, run, request, (opened, before), cancel, tally).await
-    };
+        let load = match load {
+            Some(load) => load,
+            None => ledger.open_load(run).await?,
+        };
+        load_and_publish(load, request, (opened, before), cancel, tally).await
+    });
     tokio::select! {
         ended = loading => ended,
         never = keep((ledger, run), &content, request.claim_dead_after) => never,
@@ -205,14 +210,12 @@ async fn publish(
 }
 
 async fn load_and_publish(
-    ledger: &Ledger,
-    run: &OpenRun,
+    load: Load,
     request: &LoadRequest,
     (opened, Before { format, known }): (Opened, Before),
     cancel: &CancellationToken,
     tally: &Arc<Mutex<Tally>>,
 ) -> Result<Outcome, LoadError> {
-    let load = ledger.open_load(run).await?;
     let loaded = Arc::new(load.loaded().await?);
     hit("after-open").await;
     let sink = Sink::Load(load.clone());

@@ -168,14 +168,15 @@ async fn by_hand_and_as_the_owner_a_dry_run_does_not_even_make_the_dataset() {
     let shop = Shop::open().await;
     let path = shop.write("march.csv", MARCH);
     let before = everything(&shop);
-    let mut command = shop.program(&["load", "--file", path.to_str().unwrap()]);
+    let mut command =
+        shop.program(&["load", "--dataset", "pier", "--file", path.to_str().unwrap()]);
     let output = command.env("TAKINGS_DRY_RUN", "true").output().await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let outcome: Outcome = serde_json::from_slice(&output.stdout).unwrap();
     assert_ended(&outcome, RunResult::DryRun, Reason::Published);
     assert_eq!((outcome.lines_imported, outcome.dry_run.unwrap().orders), (3, 2));
     assert_eq!(everything(&shop), before);
-    assert_eq!(shop.sql("SELECT count(*) FROM takings.dataset"), "0");
+    assert_eq!(shop.sql("SELECT name FROM takings.dataset"), "default");
     let mut command = shop.program(&["load", "--dry-run", "--file", "/nonexistent.csv"]);
     let output = command.output().await.unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use super::{Ledger, LedgerError, OpenRun, run::signed};
+use sqlx::Row;
+
+use super::{Ledger, LedgerError, Load, OpenRun, run::signed};
 use crate::Digest;
 
 /// What is known of a file that a run is about to load.
@@ -22,10 +24,11 @@ pub struct Claim {
 }
 
 /// What [`Ledger::claim`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
 pub enum Claimed {
-    /// No other import is at it.
-    Mine,
+    /// No other import is at it: the run's load.
+    Mine(Load),
     /// Another import is at it.
     Held,
     /// A live load has this digest; where none is known, a live load may have this content: then
@@ -34,10 +37,10 @@ pub enum Claimed {
 }
 
 impl Ledger {
-    /// Claims the content of a file, so that other imports of it wait.
+    /// Claims the content of a file, so that other imports of it wait, and opens the run's load.
     pub async fn claim(&self, run: &OpenRun, claim: &Claim) -> Result<Claimed, LedgerError> {
-        let claimed: String = sqlx::query_scalar(
-            "SELECT takings.claim_content($1, $2, $3, $4, $5 * interval '1 millisecond')",
+        let row = sqlx::query(
+            "SELECT * FROM takings.claim_content($1, $2, $3, $4, $5 * interval '1 millisecond')",
         )
         .bind(run.imported_file_id)
         .bind(&claim.content[..])
@@ -46,8 +49,8 @@ impl Ledger {
         .bind(i64::try_from(claim.dead_after.as_millis()).unwrap_or(i64::MAX))
         .fetch_one(&self.pool)
         .await?;
-        match claimed.as_str() {
-            "Mine" => Ok(Claimed::Mine),
+        match row.try_get("o_claimed")? {
+            "Mine" => self.opened(run, &row).map(Claimed::Mine),
             "Held" => Ok(Claimed::Held),
             "Loaded" => Ok(Claimed::Loaded),
             other => Err(LedgerError::Unreadable(format!("a claim that is {other:?}"))),

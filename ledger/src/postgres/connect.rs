@@ -4,7 +4,7 @@
 use std::{fmt, path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions,
+    AssertSqlSafe, ConnectOptions, Connection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -13,6 +13,10 @@ use super::{Ledger, LedgerError, no_delay::send_at_once};
 /// Where the database is and who logs in. Shown without its password.
 #[derive(Clone)]
 pub struct DatabaseUrl(PgConnectOptions);
+
+/// A connection that was used so shortly before is not asked whether it still lives: that takes a
+/// round trip, and if it does not, the statement says so.
+const LIVES: Duration = Duration::from_millis(100);
 
 /// How many connections, and how long to wait.
 #[derive(Clone, Debug)]
@@ -89,6 +93,15 @@ impl Ledger {
         let pool = PgPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(settings.acquire_timeout)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > LIVES {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     // Slower where it can't be done, and as right.

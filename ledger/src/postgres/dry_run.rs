@@ -173,6 +173,7 @@ impl DryRun {
         let intended = Intended {
             dataset_id: self.dataset_id.unwrap_or_default(),
             arriving: Some(SPOOLED),
+            is_one_chunk: false,
             leaving: self.request.import_id.0,
             on_overlap: self.request.on_overlap,
         };

@@ -7,7 +7,12 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff_sqlx::Date as SqlDate;
-use sqlx::{PgConnection, Row, types::Json};
+use sqlx::{
+    PgConnection, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+    types::Json,
+};
 
 use super::{
     Ledger, LedgerError, OpenRun,
@@ -31,6 +36,8 @@ pub struct Load {
     pub(super) run: OpenRun,
     pub(super) id: i32,
     pub(super) key: FingerprintKey,
+    /// Earlier tries may have loaded chunks.
+    is_begun: bool,
 }
 
 /// A chunk that is in the database.
@@ -57,14 +64,20 @@ impl Ledger {
             .bind(run.imported_file_id)
             .fetch_one(&self.pool)
             .await?;
-        let key: Vec<u8> = row.try_get(1)?;
+        self.opened(run, &row)
+    }
+
+    /// A load as the database tells of it.
+    pub(super) fn opened(&self, run: &OpenRun, row: &PgRow) -> Result<Load, LedgerError> {
+        let key: Vec<u8> = row.try_get("o_fingerprint_key")?;
         let key = <&[u8; 16]>::try_from(&key[..])
             .map_err(|_| LedgerError::Unreadable("the fingerprint key".into()))?;
         Ok(Load {
             ledger: self.clone(),
             run: run.clone(),
-            id: row.try_get(0)?,
+            id: row.try_get("o_load_id")?,
             key: FingerprintKey::new(key),
+            is_begun: row.try_get("o_is_begun")?,
         })
     }
 }
@@ -72,6 +85,10 @@ impl Ledger {
 impl Load {
     /// What earlier tries have loaded, by number.
     pub async fn loaded(&self) -> Result<BTreeMap<u32, LoadedChunk>, LedgerError> {
+        if self.is_begun { self.loaded_by_now().await } else { Ok(BTreeMap::new()) }
+    }
+
+    async fn loaded_by_now(&self) -> Result<BTreeMap<u32, LoadedChunk>, LedgerError> {
         let rows = sqlx::query("SELECT * FROM takings.loaded_chunks($1)")
             .bind(self.id)
             .fetch_all(&self.ledger.pool)
@@ -109,7 +126,7 @@ impl Load {
         let (number, content) = (chunk.number, chunk.content);
         match self.write_numbered(chunk).await {
             Err(error) if error.is_unique_violation() => {
-                let loaded = self.loaded().await?;
+                let loaded = self.loaded_by_now().await?;
                 Ok(loaded.get(&number).is_some_and(|there| there.content == content))
             }
             result => result.map(|()| true),
@@ -127,22 +144,7 @@ impl Load {
 
     /// Asks for the numbers of new names and puts them into the rows.
     async fn number_names(&self, chunk: &mut Chunk, names: &mut Names) -> Result<(), LedgerError> {
-        let mut numbered = [vec![], vec![], vec![]];
-        for table in NameTable::ALL {
-            let new = names.new_names(table);
-            if new.is_empty() {
-                continue;
-            }
-            let new: Vec<&str> = new.iter().map(AsRef::as_ref).collect();
-            let numbers: Vec<i32> = sqlx::query_scalar("SELECT takings.name_ids($1, $2, $3)")
-                .bind(self.id)
-                .bind(table.name())
-                .bind(new)
-                .fetch_one(&self.ledger.pool)
-                .await?;
-            names.learn(table, &numbers);
-            numbered[table as usize] = numbers;
-        }
+        let numbered = self.numbers_of(names).await?;
         let found = |table: NameTable, number: i32| {
             let index = usize::try_from(-i64::from(number) - 1).ok()?;
             numbered[table as usize].get(index).copied()
@@ -159,6 +161,28 @@ impl Load {
             .collect();
         names.make_room();
         Ok(())
+    }
+
+    /// Asks for the numbers of all new names, by table.
+    async fn numbers_of(&self, names: &mut Names) -> Result<[Vec<i32>; 3], LedgerError> {
+        let new = NameTable::ALL.map(|table| names.new_names(table));
+        if new.iter().all(|names| names.is_empty()) {
+            return Ok([const { Vec::new() }; 3]);
+        }
+        let [products, locations, payment_methods] =
+            new.map(|names| names.iter().map(AsRef::as_ref).collect::<Vec<&str>>());
+        let row = sqlx::query("SELECT * FROM takings.name_ids($1, $2, $3, $4)")
+            .bind(self.id)
+            .bind(products)
+            .bind(locations)
+            .bind(payment_methods)
+            .fetch_one(&self.ledger.pool)
+            .await?;
+        let numbered: [Vec<_>; 3] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
+        for table in NameTable::ALL {
+            names.learn(table, &numbered[table as usize]);
+        }
+        Ok(numbered)
     }
 
     async fn write_numbered(&self, mut chunk: Chunk) -> Result<(), LedgerError> {
@@ -185,24 +209,22 @@ impl Load {
     async fn note(&self, connection: &mut PgConnection, chunk: Chunk) -> Result<(), LedgerError> {
         let (lines_read, reject_counts) = (chunk.lines_read(), chunk.reject_counts());
         let (blocks, figures) = chunk.orders.finish();
-        let number = i32::try_from(chunk.number).unwrap_or(i32::MAX);
-        self.add_blocks(connection, number, &blocks).await?;
         // Blocks ascend.
         let first = blocks.first().map(|block| block.first.bytes());
         let last = blocks.last().map(|block| block.last.bytes());
         let (products, prices): (Vec<_>, Vec<_>) = chunk.prices.into_iter().unzip();
         let (days, prices): (Vec<_>, Vec<_>) =
             prices.into_iter().map(|(day, price)| (day, price.to_string())).unzip();
-        let figures = SqlFigures::new(&figures);
-        figures
-            .query(
-                "SELECT takings.add_chunk($8, $9, $10, $11, $12, $13, $14, $15, $16, {figures},
+        let query = SqlFigures::new(&figures).query(
+            "SELECT takings.add_order_blocks($8, $9, $20, $21, $22, $23, $24, $25),
+                takings.add_chunk($8, $9, $10, $11, $12, $13, $14, $15, $16, {figures},
                     ARRAY(SELECT ROW(product, date '2000-01-01' + day, price::numeric)::takings.price
                         FROM unnest($17::integer[], $18::integer[], $19::text[])
                             prices (product, day, price)))",
-            )
+        );
+        let query = query
             .bind(self.id)
-            .bind(number)
+            .bind(i32::try_from(chunk.number).unwrap_or(i32::MAX))
             .bind(signed(chunk.bytes_read))
             .bind(&chunk.content[..])
             .bind(signed(lines_read))
@@ -212,39 +234,29 @@ impl Load {
             .bind(last)
             .bind(products)
             .bind(days)
-            .bind(prices)
-            .execute(connection)
-            .await?;
+            .bind(prices);
+        bind_blocks(query, &blocks).execute(connection).await?;
         Ok(())
     }
+}
 
-    async fn add_blocks(
-        &self,
-        connection: &mut PgConnection,
-        chunk: i32,
-        blocks: &[Block],
-    ) -> Result<(), LedgerError> {
-        if blocks.is_empty() {
-            return Ok(());
-        }
-        let part = |part: fn(&Block) -> &[u8]| blocks.iter().map(part).collect::<Vec<_>>();
-        let bounds = |bound: fn(&Block) -> &Bound| {
-            blocks.iter().map(|block| bound(block).bytes()).collect::<Vec<_>>()
-        };
-        let counts: Vec<_> = blocks.iter().map(|block| block.orders.cast_signed()).collect();
-        sqlx::query("SELECT takings.add_order_blocks($1, $2, $3, $4, $5, $6, $7, $8)")
-            .bind(self.id)
-            .bind(chunk)
-            .bind(counts)
-            .bind(bounds(|block| &block.first))
-            .bind(bounds(|block| &block.last))
-            .bind(part(|block| &block.ids))
-            .bind(part(|block| &block.order_days))
-            .bind(part(|block| &block.fingerprints))
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
+/// Blocks as the next six parameters of a statement, column by column.
+fn bind_blocks<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    blocks: &[Block],
+) -> Query<'q, Postgres, PgArguments> {
+    let part = |part: fn(&Block) -> &[u8]| blocks.iter().map(part).collect::<Vec<_>>();
+    let bounds = |bound: fn(&Block) -> &Bound| {
+        blocks.iter().map(|block| bound(block).bytes()).collect::<Vec<_>>()
+    };
+    let counts: Vec<_> = blocks.iter().map(|block| block.orders.cast_signed()).collect();
+    query
+        .bind(counts)
+        .bind(bounds(|block| &block.first))
+        .bind(bounds(|block| &block.last))
+        .bind(part(|block| &block.ids))
+        .bind(part(|block| &block.order_days))
+        .bind(part(|block| &block.fingerprints))
 }
 
 /// Sends rows, and returns how many the server took.

@@ -155,6 +155,7 @@ impl Ledger {
         let intended = Intended {
             dataset_id: row.try_get("dataset_id")?,
             arriving: None,
+            is_one_chunk: false,
             leaving: import_id.0,
             on_overlap: OnOverlap::Fail,
         };

@@ -14,7 +14,7 @@ use super::{
     copy::Rows,
     load::{Load, copy},
 };
-use crate::order_days::{Meeting, Place};
+use crate::order_days::{Figures, Meeting, Place};
 
 /// How many order-days stand in a row: one by one they would cost a good part of their load.
 const ORDER_DAYS_A_ROW: usize = 1_000;
@@ -96,24 +96,29 @@ impl<'a> Marks<'a> {
     }
 
     /// Writes all that is left, with the figures that correct the sum of the load's chunks.
-    /// Returns what the notes are known by: publish heeds these, and nobody else's.
-    pub(super) async fn finish(mut self, meeting: &Meeting) -> Result<Uuid, LedgerError> {
-        let comparison = Uuid::new_v4();
-        let Some(load) = self.load else { return Ok(comparison) };
+    /// Returns what the notes are known by, if there are any: publish heeds these, and nobody
+    /// else's.
+    pub(super) async fn finish(mut self, meeting: &Meeting) -> Result<Option<Uuid>, LedgerError> {
+        let Some(load) = self.load else { return Ok(None) };
         for (of, mut open) in std::mem::take(&mut self.superseded) {
             open.write(&mut self.rows, [of, load.id]);
         }
         self.send(load).await?;
+        let own = meeting.own.clone().trimmed();
         let skipped = std::mem::take(&mut self.skipped);
+        if self.transaction.is_none() && skipped.is_empty() && own == Figures::default() {
+            return Ok(None);
+        }
+        let comparison = Uuid::new_v4();
         let transaction = self.transaction(load).await?;
         if !skipped.is_empty() {
             load.mark_skipped(transaction, &skipped).await?;
         }
-        load.correct(transaction, comparison, &meeting.own.clone().trimmed()).await?;
+        load.correct(transaction, comparison, &own).await?;
         if let Some(transaction) = self.transaction {
             transaction.commit().await?;
         }
-        Ok(comparison)
+        Ok(Some(comparison))
     }
 
     async fn send(&mut self, load: &Load) -> Result<(), LedgerError> {

@@ -1,7 +1,7 @@
 //! The schema: embedded migrations, and the check that a program and a database fit.
 
 use sqlx::{
-    Connection, PgConnection, SqlSafeStr,
+    Connection, PgConnection, Row, SqlSafeStr,
     migrate::{Migrate, Migration, MigrationType, Migrator},
     postgres::PgConnectOptions,
 };
@@ -46,10 +46,10 @@ impl Ledger {
         // The first that a program asks of the database.
         let port = self.pool.connect_options().get_port();
         let mut connection = connecting(port, Box::pin(self.pool.acquire())).await?;
+        // Without parameters it need not be prepared.
+        let newest = "SELECT max(version) FROM takings.schema_migration WHERE success";
         let found: Option<i64> =
-            sqlx::query_scalar("SELECT max(version) FROM takings.schema_migration WHERE success")
-                .fetch_one(&mut *connection)
-                .await?;
+            sqlx::raw_sql(newest).fetch_one(&mut *connection).await?.try_get(0)?;
         match found.ok_or(LedgerError::SchemaMissing)? {
             OLDEST..=NEWEST => Ok(()),
             found => Err(LedgerError::SchemaMismatch { found, oldest: OLDEST, newest: NEWEST }),

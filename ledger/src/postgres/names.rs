@@ -17,14 +17,6 @@ pub(super) enum NameTable {
 
 impl NameTable {
     pub(super) const ALL: [Self; 3] = [Self::Product, Self::Location, Self::PaymentMethod];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Product => "product",
-            Self::Location => "location",
-            Self::PaymentMethod => "payment_method",
-        }
-    }
 }
 
 /// What one worker knows of names.

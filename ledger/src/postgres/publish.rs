@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row, types::Json};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -32,9 +32,10 @@ impl Load {
         totals: Totals,
         tell: impl Fn(),
     ) -> Result<Outcome, LedgerError> {
-        let published = self.compare_and_publish(&totals, tell).await;
-        let ended = match published {
-            Ok(()) => self.ledger.outcome(self.run.imported_file_id).await,
+        let ended = match self.compare_and_publish(&totals, tell).await {
+            // As a rule: publish itself has removed the claim.
+            Ok((outcome, false)) => return self.ledger.told(outcome).await,
+            Ok((outcome, true)) => self.ledger.told(outcome).await,
             Err(LedgerError::AlreadyLoaded) => {
                 let ledger = &self.ledger;
                 let digest = &totals.digest;
@@ -52,15 +53,20 @@ impl Load {
         &self,
         totals: &Totals,
         tell: impl Fn(),
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(Outcome, bool), LedgerError> {
         let intended = Intended {
             dataset_id: self.run.dataset_id,
             arriving: Some(self.id),
+            is_one_chunk: totals.chunks <= 1,
             leaving: self.run.request.import_id.0,
             on_overlap: self.run.request.on_overlap,
         };
-        for _ in 0..COMPARISONS {
-            self.forget_comparison().await?;
+        for comparisons in 0..COMPARISONS {
+            // The first one finds out whether there is anything to forget: an earlier try has
+            // hardly ever come so far.
+            if comparisons > 0 {
+                self.forget_comparison().await?;
+            }
             let mut marks = Marks::new(Some(self));
             let compare = tracing::info_span!(target: SPANS, "compare");
             let compared = self.ledger.compare(intended, &mut marks).instrument(compare).await;
@@ -72,7 +78,7 @@ impl Load {
                 return Err(comparison.overlap());
             }
             let noted = match marks.finish(&comparison.meeting).await {
-                // Another importer of the run compares at the same time.
+                // Another importer of the run has compared, or compares at the same time.
                 Err(error) if error.is_unique_violation() => continue,
                 noted => noted?,
             };
@@ -90,13 +96,13 @@ impl Load {
         &self,
         totals: &Totals,
         comparison: &Comparison,
-        noted: Uuid,
-    ) -> Result<(), LedgerError> {
+        noted: Option<Uuid>,
+    ) -> Result<(Outcome, bool), LedgerError> {
         let overlaps = comparison.overlaps();
         let across = comparison.meeting.across.clone().trimmed();
-        SqlFigures::new(&across)
+        let row = SqlFigures::new(&across)
             .query(
-                "SELECT takings.publish_load(
+                "SELECT * FROM takings.publish_load(
                     $8, $9, $10, $11, $12, $13, $14, {figures}, $15, $16, $17, $18, $19)",
             )
             .bind(self.id)
@@ -105,15 +111,16 @@ impl Load {
             .bind(signed(totals.bytes))
             .bind(signed(comparison.meeting.lines_skipped))
             .bind(comparison.version)
-            .bind(noted.as_bytes().to_vec())
+            .bind(noted.map(|noted| noted.as_bytes().to_vec()))
             .bind(overlaps.keys().copied().collect::<Vec<_>>())
             .bind(overlaps.values().map(|counts| counts.0).collect::<Vec<_>>())
             .bind(overlaps.values().map(|counts| counts.1).collect::<Vec<_>>())
             .bind(signed(totals.lines_read))
             .bind(signed(totals.lines_rejected))
-            .execute(&self.ledger.pool)
+            .fetch_one(&self.ledger.pool)
             .await?;
-        Ok(())
+        let Json(outcome) = row.try_get("o_outcome")?;
+        Ok((outcome, row.try_get("o_has_debris")?))
     }
 
     async fn forget_comparison(&self) -> Result<(), LedgerError> {
@@ -192,6 +199,7 @@ impl Ledger {
         let intended = Intended {
             dataset_id: run.dataset_id,
             arriving: None,
+            is_one_chunk: false,
             leaving: run.request.import_id.0,
             on_overlap: OnOverlap::Fail,
         };
@@ -205,7 +213,7 @@ impl Ledger {
             .bind(comparison.version)
             .fetch_one(&self.pool)
             .await?;
-        Ok(sqlx::Row::try_get(&row, 0)?)
+        Ok(row.try_get(0)?)
     }
 
     /// Removes what an ended run has left behind. What fails here is done by the next one.

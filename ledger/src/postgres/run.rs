@@ -209,15 +209,20 @@ impl Ledger {
         self.outcome(imported_file_id).await
     }
 
-    /// The outcome of a run that has ended; of one that is published only once no replica of the
-    /// API can answer with what was before.
+    /// The outcome of a run that has ended.
     pub(super) async fn outcome(&self, imported_file_id: i64) -> Result<Outcome, LedgerError> {
         let outcome: Option<Json<Outcome>> = sqlx::query_scalar("SELECT takings.run_outcome($1)")
             .bind(imported_file_id)
             .fetch_one(&self.pool)
             .await?;
-        let Json(mut outcome) =
+        let Json(outcome) =
             outcome.ok_or_else(|| LedgerError::Unreadable("the run has no end".into()))?;
+        self.told(outcome).await
+    }
+
+    /// An outcome as it is told: with a sentence and, where the run is published, only once no
+    /// replica of the API can answer with what was before.
+    pub(super) async fn told(&self, mut outcome: Outcome) -> Result<Outcome, LedgerError> {
         if outcome.message.is_empty() {
             outcome.message = sentence(&outcome);
         }

@@ -1,8 +1,10 @@
 //! Chunks of tries that meet: what one has written is taken for another's only where it is the same.
 
+use std::time::Duration;
+
 use ledger::{
     OnOverlap,
-    postgres::{Load, Names},
+    postgres::{Claimed, Load, Names},
 };
 
 use crate::support::*;
@@ -26,6 +28,48 @@ async fn a_chunk_that_another_importer_wrote_counts_only_where_it_is_the_same() 
     assert!(write_one(&other, 1).await, "the same, a moment later");
     assert!(!write_one(&other, 2).await, "another file, or read otherwise");
     assert_eq!(test.sql("SELECT count(*) FROM takings.sale"), "1");
+}
+
+#[tokio::test]
+async fn a_retry_that_claims_anew_learns_what_earlier_tries_have_loaded() {
+    let test = TestLedger::new().await;
+    let run = open(&test.ledger, &File::new(&[])).await;
+    let claimed = async || match test.ledger.claim(&run, &claim(Duration::ZERO)).await.unwrap() {
+        Claimed::Mine(load) => load,
+        other => panic!("{other:?}"),
+    };
+    let first = claimed().await;
+    assert!(first.loaded().await.unwrap().is_empty());
+    assert!(write_one(&first, 1).await);
+    let loaded = claimed().await.loaded().await.unwrap();
+    assert_eq!(loaded.values().map(|chunk| chunk.lines_read).collect::<Vec<_>>(), [1]);
+}
+
+#[tokio::test]
+async fn what_an_earlier_try_has_compared_does_not_count() {
+    let test = TestLedger::new().await;
+    let file = File::new(&[(1, "a", "1")]);
+    let run = open(&test.ledger, &file).await;
+    let load = write(&test.ledger, &run, &file).await.unwrap();
+    test.sql(
+        "SELECT takings.add_chunk(load_id, -1, 0, 'x', 0, 0, '{}', NULL, NULL,
+            ROW('{2025-03-01}', '{100}', '{0}', '{0}', '{}', '{}', '{}')::takings.figures, '{}')
+         FROM takings.load",
+    );
+    let outcome = load.publish(file.totals()).await.unwrap();
+    assert_eq!((outcome.lines_imported, outcome.revenue), (1, Some("1".parse().unwrap())));
+    assert_eq!(test.figures(1, 31).await, ("1".into(), 1, 1));
+    assert_eq!(test.sql("SELECT count(*) FROM takings.load_chunk WHERE chunk = -1"), "0");
+}
+
+#[tokio::test]
+async fn a_load_that_was_given_up_is_gone_once_its_run_has_published() {
+    let test = TestLedger::new().await;
+    let file = File::new(&[(1, "a", "1")]);
+    let run = open(&test.ledger, &file).await;
+    write(&test.ledger, &run, &file).await.unwrap().give_up().await.unwrap();
+    write_and_publish(&test.ledger, &run, &file).await.unwrap();
+    assert_eq!(test.load_rows(), "1|1|1|1");
 }
 
 #[tokio::test]
@@ -73,7 +117,7 @@ async fn only_the_end_of_a_run_waits_for_the_disk_whatever_the_server_does() {
     let file = File::new(&[(1, "a", "1")]);
     let run = open(&test.ledger, &file).await;
     write(&test.ledger, &run, &file).await.unwrap();
-    let names = "SELECT takings.name_ids(load_id, 'product', '{tea}') FROM takings.load";
+    let names = "SELECT takings.name_ids(load_id, '{tea}', '{}', '{}') FROM takings.load";
     let reject = "SELECT takings.add_rejects(imported_file_id, '{2}', '{Total}', '{x}', '{Missing}') FROM takings.imported_file";
     let end = "SELECT takings.refuse_run(imported_file_id, 'Invalid', 'x', NULL, 0, 0, 0, 0, NULL, NULL, '[]', '{}', NULL) FROM takings.imported_file";
     let settle = "SELECT takings.settle_run(import_id, 1, 'default') FROM takings.imported_file";

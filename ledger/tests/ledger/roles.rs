@@ -52,7 +52,7 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         test.sql(&format!("SELECT load_id FROM takings.load WHERE state = '{state}'"))
     };
     let claimed = claim(Duration::from_hours(1));
-    assert_eq!(test.ledger.claim(&run, &claimed).await.unwrap(), Claimed::Mine);
+    assert!(matches!(test.ledger.claim(&run, &claimed).await.unwrap(), Claimed::Mine(_)));
     let claims = test.sql("SELECT * FROM takings.claim");
     let (loading, live) = (load_in("loading"), load_in("live"));
     let row =
@@ -73,7 +73,7 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         format!("SELECT takings.open_load({row})"),
         format!("SELECT takings.publish_load({loading}, 1, {digest}, 0, 0, 0, '', null, '{{}}', '{{}}', '{{}}', 0, 0)"),
         format!("SELECT takings.publish_already_loaded({row}, {digest}, 0, 0, null)"),
-        format!("SELECT takings.name_ids({loading}, 'product', '{{x}}')"),
+        format!("SELECT takings.name_ids({loading}, '{{x}}', '{{}}', '{{}}')"),
         format!("SELECT takings.add_chunk({loading}, 9, 0, '', 0, 0, '{{}}', null, null, null, '{{}}')"),
         format!("SELECT takings.add_order_blocks({loading}, 9, '{{1}}', '{{x}}', '{{x}}', '{{x}}', '{{x}}', '{{x}}')"),
         format!("SELECT takings.mark_skipped({loading}, '{{0}}', '{{0}}', '{{x}}')"),
@@ -88,7 +88,7 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
         format!("SELECT takings.dry_publish(gen_random_uuid(), 1, {dataset}, 'SGD', '', '0', {digest})"),
         "SELECT takings.grant_dataset(session_user, 'victim')".into(),
         "SELECT takings.ensure_dataset('new')".into(),
-        "SELECT takings.shift_figures(1, null, 1)".into(),
+        "SELECT takings.shift_figures(1, null, '{1}', null)".into(),
         "SELECT takings.change_live_loads(1, null, '{1}', null, 'reverted', '', '')".into(),
         "SELECT takings.step_version()".into(),
     ] {
@@ -114,8 +114,8 @@ async fn a_dataset_is_closed_to_another_role_with_the_password_in_hand() {
     assert_eq!(test.sql("SELECT * FROM takings.claim"), claims);
     // The same content in another dataset is another's.
     let own = open(&thief, &File::new(&[]).dataset("own")).await;
-    assert_eq!(thief.claim(&own, &claimed).await.unwrap(), Claimed::Mine);
-    assert_eq!(test.ledger.claim(&run, &claimed).await.unwrap(), Claimed::Mine);
+    assert!(matches!(thief.claim(&own, &claimed).await.unwrap(), Claimed::Mine(_)));
+    assert!(matches!(test.ledger.claim(&run, &claimed).await.unwrap(), Claimed::Mine(_)));
     // A run of its own under the same import id does not touch the victim's.
     let outcome =
         load(&thief, &File::new(&[]).dataset("own").run_of(published.import_id(), 9)).await;
