@@ -19,7 +19,7 @@ enum Found {
     Loaded,
 }
 
-fn found(claimed: Claimed) -> Found {
+fn found(claimed: &Claimed) -> Found {
     match claimed {
         Claimed::Mine(_) => Found::Mine,
         Claimed::Held => Found::Held,
@@ -29,7 +29,7 @@ fn found(claimed: Claimed) -> Found {
 
 impl TestLedger {
     async fn claim(&self, run: &OpenRun) -> Found {
-        found(self.ledger.claim(run, &claim(HOUR)).await.unwrap())
+        found(&self.ledger.claim(run, &claim(HOUR)).await.unwrap())
     }
 
     /// Makes it two hours ago that the holder was seen.
@@ -99,7 +99,7 @@ async fn who_claims_what_is_live_is_told_so() {
         (Some(0), another, Found::Mine),
     ] {
         let claim = Claim { bytes, digest, ..claim(HOUR) };
-        let claim_of = async |run| found(test.ledger.claim(run, &claim).await.unwrap());
+        let claim_of = async |run| found(&test.ledger.claim(run, &claim).await.unwrap());
         assert_eq!(claim_of(&run).await, claimed, "{claim:?}");
         let held = if claimed == Found::Mine { Found::Held } else { claimed };
         assert_eq!(claim_of(&other).await, held, "{claim:?}");
