@@ -13,6 +13,9 @@ use std::{
 pub(super) const BRIDGE: &str = "takings0";
 /// This machine's address on the bridge: the API server, DNS and the node are there.
 pub(super) const HOST: &str = "10.244.0.1";
+/// The bridge's own hardware address. Without one it takes the lowest of those that hang on it, and
+/// each time that this one comes or goes, all other Pods lose this machine for up to ten seconds.
+const HARDWARE: &str = "02:00:0a:f4:00:01";
 /// The network of Pods.
 pub(super) const PODS: &str = "10.244.0.0/24";
 /// The network of Services.
@@ -47,7 +50,7 @@ pub(super) fn exists() -> bool {
 pub(super) fn create() -> Result<()> {
     if !exists() {
         refuse_clashes(&ip(&["-4", "-o", "route", "show"])?)?;
-        ip(&["link", "add", BRIDGE, "type", "bridge"])?;
+        add(BRIDGE)?;
         ip(&["address", "add", &format!("{HOST}/24"), "dev", BRIDGE])?;
     }
     ip(&["link", "set", BRIDGE, "up"])?;
@@ -78,6 +81,10 @@ pub(super) fn remove() -> Result<()> {
         let _ = program::run(nft.args(["delete", "table"]).args(table).env("PATH", PATH));
     }
     Ok(())
+}
+
+fn add(bridge: &str) -> Result<()> {
+    ip(&["link", "add", bridge, "address", HARDWARE, "type", "bridge"]).map(drop)
 }
 
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -114,7 +121,22 @@ fn network(text: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::refuse_clashes;
+    use super::{HARDWARE, add, ip, refuse_clashes};
+
+    #[test]
+    fn a_bridge_keeps_its_address_whatever_hangs_on_it() {
+        let [bridge, pod, other_end] = ["takings9", "takings9a", "takings9b"];
+        let _ = ip(&["link", "delete", bridge]);
+        add(bridge).unwrap();
+        let lowest = ["address", "00:00:00:00:00:07", "type", "veth", "peer", "name", other_end];
+        ip(&[&["link", "add", pod], &lowest[..]].concat()).unwrap();
+        ip(&["link", "set", pod, "master", bridge]).unwrap();
+        let address = std::fs::read_to_string(format!("/sys/class/net/{bridge}/address")).unwrap();
+        for link in [pod, bridge] {
+            ip(&["link", "delete", link]).unwrap();
+        }
+        assert_eq!(address.trim(), HARDWARE);
+    }
 
     #[test]
     fn refuses_networks_that_are_taken() {
