@@ -18,7 +18,7 @@ test: ## Test everything, with a real PostgreSQL, API server and cluster
 	TAKINGS_POSTGRES=18 $(cargo) test $(everything) --test ledger --test postgres && TAKINGS_POSTGRES=18 cargo test $(everything) --test suite -- command_line totals
 torture: ## Break loads and reconciles off by faults of all kinds, and look at every figure (SEED=number)
 	TAKINGS_TORTURE=long TAKINGS_TORTURE_SEED=$(SEED) $(cargo) test --package importer --features importer/failpoints --test suite torture -- --nocapture
-	PROPTEST_CASES=30000 $(cargo) test --package operator --features operator/failpoints --lib -- plan::tests::anything
+	PROPTEST_CASES=5000 $(cargo) test --package operator --features operator/failpoints --lib -- plan::tests::anything
 fuzz: ## Read a million random texts in three ways, which must agree (FIRST=number, TEXTS=count)
 	TAKINGS_FUZZ_FIRST=$(or $(FIRST),0) TAKINGS_FUZZ_TEXTS=$(or $(TEXTS),1000000) $(cargo) test --package importer --lib -- every_way --nocapture
 fmt: ## Format the code

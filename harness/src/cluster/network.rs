@@ -50,10 +50,10 @@ pub(super) fn exists() -> bool {
 pub(super) fn create() -> Result<()> {
     if !exists() {
         refuse_clashes(&ip(&["-4", "-o", "route", "show"])?)?;
-        add(BRIDGE)?;
+        ip(&["link", "add", BRIDGE, "type", "bridge"])?;
         ip(&["address", "add", &format!("{HOST}/24"), "dev", BRIDGE])?;
     }
-    ip(&["link", "set", BRIDGE, "up"])?;
+    raise(BRIDGE)?;
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("can't let Pods reach out")?;
     // The first two lines make the third start from nothing, as nft has no "replace".
     let rules = format!(
@@ -83,8 +83,8 @@ pub(super) fn remove() -> Result<()> {
     Ok(())
 }
 
-fn add(bridge: &str) -> Result<()> {
-    ip(&["link", "add", bridge, "address", HARDWARE, "type", "bridge"]).map(drop)
+fn raise(bridge: &str) -> Result<()> {
+    ip(&["link", "set", bridge, "address", HARDWARE, "up"]).map(drop)
 }
 
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -121,13 +121,14 @@ fn network(text: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HARDWARE, add, ip, refuse_clashes};
+    use super::{HARDWARE, ip, raise, refuse_clashes};
 
     #[test]
     fn a_bridge_keeps_its_address_whatever_hangs_on_it() {
         let [bridge, pod, other_end] = ["takings9", "takings9a", "takings9b"];
         let _ = ip(&["link", "delete", bridge]);
-        add(bridge).unwrap();
+        ip(&["link", "add", bridge, "type", "bridge"]).unwrap();
+        raise(bridge).unwrap();
         let lowest = ["address", "00:00:00:00:00:07", "type", "veth", "peer", "name", other_end];
         ip(&[&["link", "add", pod], &lowest[..]].concat()).unwrap();
         ip(&["link", "set", pod, "master", bridge]).unwrap();
