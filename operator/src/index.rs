@@ -1,8 +1,8 @@
 //! Objects of a watch, found by what they belong to: watch events in, objects out.
 //!
 //! It is a cache: it lags behind the API server, and whoever asks it must be right also then. It
-//! makes no request. Objects lie in it as JSON: a Job or a Pod with nearly nothing in it takes a
-//! quarter of what it takes as a struct, whose fields have their room also where they are empty.
+//! makes no request. Objects lie in it as JSON: a Job of 1 kB takes 2.6 kB as a struct before its
+//! texts, since fields have their room also where they are empty.
 
 use std::{
     collections::HashMap,
