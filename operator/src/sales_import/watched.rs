@@ -189,3 +189,49 @@ pub(crate) fn import_of<K: Resource>(object: &K) -> Option<ObjectRef<Watched>> {
     let name = object.annotations().get(SALES_IMPORT)?;
     Some(ObjectRef::new(name).within(&object.namespace()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_plans_read_of_a_job_and_its_pod_is_kept_and_nothing_else() {
+        let mut job: Job = serde_json::from_value(json!({
+            "metadata": {"name": "march-1-1", "labels": {RUN: "1", "app": "x"},
+                "annotations": {SALES_IMPORT: "march", "by": "x"}},
+            "spec": {"suspend": true, "template": {"spec": {"containers": []}}},
+            "status": {"conditions": [], "startTime": "2025-03-01T00:00:00Z", "failed": 1},
+        }))
+        .unwrap();
+        trim_job(&mut job);
+        assert_eq!(job.metadata.labels.unwrap(), [(RUN.into(), "1".into())].into());
+        assert_eq!(
+            job.metadata.annotations.unwrap(),
+            [(SALES_IMPORT.into(), "march".into())].into()
+        );
+        assert_eq!(job.spec.unwrap().suspend, Some(true));
+        let status = job.status.unwrap();
+        assert!(status.conditions.is_some() && status.start_time.is_some());
+        assert_eq!(status.failed, None);
+
+        let mut pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "march-1-1-x"},
+            "spec": {"containers": [], "hostNetwork": true, "nodeName": "one"},
+            "status": {"phase": "Failed", "reason": "Evicted", "message": "no room",
+                "podIP": "10.0.0.7", "hostIP": "10.0.0.1", "conditions": [],
+                "containerStatuses": [{"name": "importer", "image": "importer:1", "imageID": "",
+                    "ready": true, "restartCount": 0, "state": {"running": {}}}]},
+        }))
+        .unwrap();
+        trim_pod(&mut pod);
+        assert_eq!(pod.spec.unwrap().host_network, Some(true));
+        let kept = serde_json::to_value(pod.status.unwrap()).unwrap();
+        let container = json!({"name": "importer", "image": "", "imageID": "", "ready": false,
+            "restartCount": 0, "state": {"running": {}}});
+        let expected = json!({"phase": "Failed", "reason": "Evicted", "message": "no room",
+            "podIP": "10.0.0.7", "conditions": [], "containerStatuses": [container]});
+        assert_eq!(kept, expected);
+    }
+}
