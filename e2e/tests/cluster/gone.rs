@@ -27,21 +27,14 @@ pub(crate) struct AtWork {
 
 impl AtWork {
     pub(crate) fn begin(name: &str, seed: u32, further: Value) -> Result<Self> {
-        let at_work = Self::start(name, seed, further)?;
-        let Self { shop, .. } = &at_work;
-        wait_for_mid_load(&shop.takings.server, &shop.dataset)?;
-        assert_eq!(shop.revenue()?["line_count"], 0, "a partial import is visible");
-        Ok(at_work)
-    }
-
-    /// The same, and nothing waited for.
-    pub(crate) fn start(name: &str, seed: u32, further: Value) -> Result<Self> {
         let (shop, sales, gate) =
             (Shop::open(name)?, sales::generate(seed, LINES), Gate::default());
         let web = serve_half(&shop.takings.cluster.host_address(), &sales, &gate)?;
         let mut spec = further;
         spec["source"] = json!({"http": {"url": web.url("january.csv")}});
         shop.import("january", spec)?;
+        wait_for_mid_load(&shop.takings.server, &shop.dataset)?;
+        assert_eq!(shop.revenue()?["line_count"], 0, "a partial import is visible");
         Ok(Self { shop, sales, gate, web })
     }
 
