@@ -224,6 +224,16 @@ fn memory_limit(pod: &Pod) -> Option<&str> {
     Some(&importer.resources.as_ref()?.limits.as_ref()?.get("memory")?.0)
 }
 
+/// Whether the Job controller tells of a Pod of the Job, also where the Pod is gone.
+pub(crate) fn has_had_a_pod(job: &Job) -> bool {
+    let status = job.status.as_ref();
+    let count = |count: Option<i32>| count.is_some_and(|count| count > 0);
+    let is_counted = status.is_some_and(|status| {
+        count(status.active) || count(status.failed) || count(status.succeeded)
+    });
+    is_counted || has_ended(job)
+}
+
 /// Whether it was the cluster, or somebody with rights in it, that ended the attempt of a Job: the
 /// Job or its Pod was deleted, evicted, preempted, or lost with its node.
 ///

@@ -27,6 +27,8 @@ use crate::{
 
 /// How long an importer is at work before that is told; statuses hold whole seconds.
 const YOUNG: SignedDuration = SignedDuration::from_secs(2);
+/// A Job keeps the deadline that it was made with.
+const OUTLIVED: &str = "Its Job ended at a deadline that was raised meanwhile.";
 /// The longest word of an importer for what it is doing.
 const MAX_STAGE: usize = 16;
 
@@ -38,10 +40,10 @@ impl Planner<'_> {
         let Some(job) = self.status.job.clone() else { return self.next_attempt() };
         match self.progress(&job, &self.observed.load) {
             Progress::Ended(outcome) if outcome.result.is_final() => self.finish(*outcome),
-            Progress::TimedOut => self.deadline_exceeded(),
             _ if self.now >= self.deadline() => self.deadline_exceeded(),
             progress if self.observed.import.spec.suspend => self.stop(progress, job),
             Progress::Ended(outcome) => self.retry_fault(*outcome),
+            Progress::TimedOut => self.retry(OUTLIVED),
             Progress::Lost(_) if self.may_be_untold() => (Action::None, Some(SOON)),
             Progress::Lost(message) => self.retry(&message),
             Progress::NotMade => self.make(&job.name),
@@ -273,6 +275,9 @@ impl Planner<'_> {
 
     /// From here on the run is settled, and no attempt is made any more.
     pub(super) fn give_up(&mut self, reason: &str, message: &str) -> Step {
+        if !self.has_surely_not_started() {
+            self.status.importer_start_time.get_or_insert(Time(self.now));
+        }
         self.status.next_attempt_time = None;
         self.status.progress = None;
         self.status.settle = Some(SettleStatus {

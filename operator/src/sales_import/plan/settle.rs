@@ -20,10 +20,12 @@ use crate::{
         attempt::{self, Progress},
         job,
         start::Hindrance,
+        status,
     },
 };
 
-/// How long to wait for a Pod that never started to be gone, before it is held to have started.
+/// How long a run may take to be given up whose importer never started, before it is held to have
+/// started: its Pod may not go, or the operator may be away meanwhile.
 const UNCERTAIN_AFTER_SECONDS: i64 = 60;
 
 const HOW_TO_TRY_AGAIN: &str =
@@ -31,6 +33,10 @@ const HOW_TO_TRY_AGAIN: &str =
 
 const HOW_TO_KEEP: &str =
     "To let it go and keep its sales, set its annotation takings.dev/keep-sales to true.";
+
+fn is_refused(reason: &str) -> bool {
+    [conditions::JOB_REFUSED, conditions::JOB_NAME_TAKEN].contains(&reason)
+}
 
 impl Planner<'_> {
     pub(super) fn settle(&mut self, next_run: Option<&'static str>) -> Step {
@@ -59,14 +65,30 @@ impl Planner<'_> {
         if let Some(step) = self.clear_load_job() {
             return Some(step);
         }
+        if self.now >= later(settle.start_time.0, seconds(UNCERTAIN_AFTER_SECONDS)) {
+            self.status.importer_start_time.get_or_insert(Time(self.now));
+        }
         let is_gone = self.load_job().is_none() && self.observed.load.pods.is_empty();
         if is_gone || self.status.importer_start_time.is_some() {
             return None;
         }
-        if self.now >= later(settle.start_time.0, seconds(UNCERTAIN_AFTER_SECONDS)) {
-            self.status.importer_start_time = Some(Time(self.now));
-        }
         Some((Action::None, Some(SOON)))
+    }
+
+    /// Whether no importer of the newest attempt can have been at work. A Job or a Pod that is gone
+    /// proves nothing, and events of a start are forgotten within the hour.
+    pub(super) fn has_surely_not_started(&self) -> bool {
+        let (seen, recorded) = (&self.observed.load, self.status.job.as_ref());
+        let is_made = recorded.is_some_and(|job| job.uid.is_some());
+        match self.load_job() {
+            Some(job) => {
+                let waits = !seen.pods.is_empty() || !attempt::has_had_a_pod(job);
+                waits && !attempt::may_have_started(seen)
+            }
+            None if is_made => false,
+            // Its POST was refused, and not only left without an answer.
+            None => recorded.is_none() || status::reason(&self.status).is_some_and(is_refused),
+        }
     }
 
     /// The importer may still have said how it ended.

@@ -89,6 +89,8 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         4 => Just(Nothing),
         2 => (1_i64..2_000).prop_map(Pass),
+        // Longer than events are kept, and than a run may take.
+        1 => (3_000_i64..20_000).prop_map(Pass),
         3 => Just(PodStarts),
         3 => select(results.to_vec()).prop_map(LoadEnds),
         2 => any::<bool>().prop_map(|published| PodDies { published }),
@@ -255,7 +257,8 @@ fn try_all<S: Strategy>(cases: u32, steps: &S, tried: impl Fn(S::Value) -> Trial
 fn whatever_happens_an_import_ends_as_the_ledger_says() {
     let steps = proptest::collection::vec(step(), 0..120);
     try_all(CASES, &steps, |steps| {
-        let mut trial = Trial::of(json!({"retries": 2, "startDeadlineSeconds": 300}));
+        let mut trial =
+            Trial::of(json!({"retries": 2, "startDeadlineSeconds": 300, "deadlineSeconds": 7200}));
         for step in &steps {
             trial.take(step);
         }

@@ -165,3 +165,20 @@ fn the_finalizer_comes_and_goes_with_the_field() {
     assert_eq!(world.import.finalizers(), ["others.dev/theirs"]);
     assert_eq!(world.status().observed_generation, Some(3));
 }
+
+#[test]
+fn what_was_published_while_nobody_looked_is_reverted_though_its_job_is_gone() {
+    let (mut world, job) = followed(json!({"onDelete": "Revert"}));
+    world.load_ends(&job, RunResult::Published);
+    world.jobs.remove(&job);
+    // The events of its start are forgotten.
+    world.pass(7200);
+    world.delete();
+    world.rest();
+    let revert = world.current().unwrap();
+    assert!(revert.contains("-revert-"), "{revert}");
+    world.revert_answers(&revert);
+    world.rest();
+    assert_eq!(world.ledger.get(&1), Some(&RunResult::Reverted));
+    assert!(world.is_gone());
+}

@@ -3,7 +3,7 @@
 use ledger::outcome::RunResult;
 use serde_json::json;
 
-use super::followed;
+use super::{followed, world::World};
 
 #[test]
 fn after_the_last_retry_the_ledger_is_asked_before_anything_is_called_failed() {
@@ -81,6 +81,7 @@ fn a_run_that_exceeds_its_deadline_is_ended_and_settled() {
     let (mut world, job) = followed(json!({"deadlineSeconds": 100}));
     world.start(&job);
     world.rest();
+    world.pass(100);
     world.job_condition(&job, "FailureTarget", "DeadlineExceeded");
     world.rest();
     let settle = world.current().unwrap();
@@ -90,6 +91,93 @@ fn a_run_that_exceeds_its_deadline_is_ended_and_settled() {
         (world.reason(), world.conditions()),
         ("DeadlineExceeded".into(), vec!["Stalled".into(), "Finished".into()])
     );
+}
+
+#[test]
+fn a_job_that_ends_at_a_deadline_that_was_raised_is_followed_by_the_next_one() {
+    let (mut world, job) = followed(json!({"deadlineSeconds": 100, "retries": 0}));
+    world.start(&job);
+    world.rest();
+    world.edit("deadlineSeconds", json!(1000));
+    world.pass(100);
+    world.job_condition(&job, "FailureTarget", "DeadlineExceeded");
+    world.lose_pod(&job);
+    world.rest();
+    assert_eq!((world.reason(), world.status().failures), ("Retrying".into(), None));
+    world.pass(10);
+    world.rest();
+    assert_eq!(world.made.len(), 2);
+}
+
+/// So long is the operator away that the events of what happened meanwhile are forgotten.
+const AWAY_SECONDS: i64 = 7200;
+
+#[test]
+fn what_was_published_while_nobody_looked_is_found_though_job_pod_and_events_are_gone() {
+    for is_gone in [true, false] {
+        let (mut world, job) = followed(json!({"deadlineSeconds": 3600}));
+        world.load_ends(&job, RunResult::Published);
+        if is_gone {
+            world.jobs.remove(&job);
+        } else {
+            world.job_condition(&job, "FailureTarget", "DeadlineExceeded");
+            world.jobs.get_mut(&job).unwrap().pods.clear();
+        }
+        world.pass(AWAY_SECONDS);
+        world.rest();
+        assert_eq!(world.reason(), "OutcomeUnknown");
+        let settle = world.current().unwrap();
+        world.settle_answers(&settle);
+        world.rest();
+        assert_eq!(world.status().published_run, Some(1), "the Job is gone: {is_gone}");
+    }
+}
+
+#[test]
+fn what_was_published_before_its_job_was_on_record_is_found_too() {
+    let mut world = World::new(json!({"deadlineSeconds": 3600}));
+    while world.made.is_empty() {
+        world.reconcile(false);
+    }
+    let job = world.made[0].clone();
+    assert_eq!(world.status().job.unwrap().uid, None);
+    world.load_ends(&job, RunResult::Published);
+    world.jobs.remove(&job);
+    world.pass(AWAY_SECONDS);
+    world.rest();
+    let settle = world.current().unwrap();
+    world.settle_answers(&settle);
+    world.rest();
+    assert_eq!(world.status().published_run, Some(1));
+}
+
+#[test]
+fn what_was_published_while_a_run_was_given_up_and_nobody_looked_is_found() {
+    let (mut world, job) = followed(json!({"startDeadlineSeconds": 60}));
+    world.pod(&job, json!({"phase": "Pending"}));
+    world.pass(60);
+    // It is given up, and the operator ends before it deletes the Job.
+    assert!(world.reconcile(true));
+    world.load_ends(&job, RunResult::Published);
+    world.jobs.remove(&job);
+    world.pass(AWAY_SECONDS);
+    world.rest();
+    let settle = world.current().unwrap();
+    world.settle_answers(&settle);
+    world.rest();
+    assert_eq!(world.status().published_run, Some(1));
+}
+
+#[test]
+fn a_job_that_was_never_made_fails_without_the_ledger() {
+    let mut world = World::new(json!({"deadlineSeconds": 3600}));
+    world.refuses = Some("exceeded quota".into());
+    world.rest();
+    world.pass(3600);
+    world.rest();
+    world.rest();
+    assert!(world.made.is_empty());
+    assert_eq!(world.conditions(), ["Stalled", "Finished"]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_container_that_started_at_the_last_moment_is_settled() {
     let (mut world, job) = followed(json!({"startDeadlineSeconds": 60}));
     world.pass(60);
     world.reconcile(false);
-    world.started.insert(job);
+    world.started.insert(job, world.now);
     world.rest();
     assert!(world.made.last().unwrap().ends_with("-settle-1"), "{:?}", world.made);
 }

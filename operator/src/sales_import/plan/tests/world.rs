@@ -39,8 +39,8 @@ pub(super) struct World {
     pub(super) made: Vec<String>,
     /// The names of those whose uid was ever on record.
     recorded: BTreeSet<String>,
-    /// The names of those whose container ever started: the kubelet's events outlive them.
-    pub(super) started: BTreeSet<String>,
+    /// The names of those whose container ever started, and when: the kubelet's events outlive them.
+    pub(super) started: BTreeMap<String, Timestamp>,
     /// Runs that ended in the ledger, and how.
     pub(super) ledger: BTreeMap<u32, RunResult>,
     pub(super) announced: Vec<String>,
@@ -62,6 +62,9 @@ struct Cache {
     import: SalesImport,
     jobs: BTreeMap<String, Seen>,
 }
+
+/// As kube-apiserver does, if it is not told otherwise (`--event-ttl`).
+const EVENTS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) const WATCHES: [Watch; 3] = [Watch::Imports, Watch::Jobs, Watch::Pods];
 
@@ -94,7 +97,7 @@ impl World {
             jobs: BTreeMap::new(),
             made: Vec::new(),
             recorded: BTreeSet::new(),
-            started: BTreeSet::new(),
+            started: BTreeMap::new(),
             ledger: BTreeMap::new(),
             announced: Vec::new(),
             ended: Vec::new(),
@@ -273,7 +276,10 @@ impl World {
     }
 
     pub(super) fn live(&self) -> Observed {
-        Observed { is_live: true, ..observe(&self.import, &self.jobs, Some(&self.started)) }
+        let is_kept =
+            |(_, time): &(&String, &Timestamp)| self.now.duration_since(**time) < EVENTS_ARE_KEPT;
+        let starts = self.started.iter().filter(is_kept).map(|(job, _)| job.clone()).collect();
+        Observed { is_live: true, ..observe(&self.import, &self.jobs, Some(&starts)) }
     }
 
     fn act(&mut self, action: Action) {

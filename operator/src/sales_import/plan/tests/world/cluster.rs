@@ -52,7 +52,7 @@ impl World {
 
     fn has_started(&mut self, job: &str) {
         if self.jobs.contains_key(job) {
-            self.started.insert(job.to_owned());
+            self.started.entry(job.to_owned()).or_insert(self.now);
         }
     }
 
@@ -141,7 +141,7 @@ impl World {
     /// The runs of which an importer was ever at work.
     pub(in super::super) fn runs_started(&self) -> BTreeSet<u32> {
         let asks = |job: &String| job.contains("-settle-") || job.contains("-revert-");
-        let loads = self.started.iter().filter(|job| !asks(job));
+        let loads = self.started.keys().filter(|job| !asks(job));
         loads.filter_map(|job| job.rsplit('-').nth(1)?.parse().ok()).collect()
     }
 
