@@ -29,7 +29,7 @@ use futures::{FutureExt as _, TryStreamExt as _};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Client, ResourceExt as _,
-    core::{DeserializeGuard, NamespaceResourceScope, Resource},
+    core::{NamespaceResourceScope, Resource},
     runtime::{
         Controller, WatchStreamExt as _,
         controller::{Action, Config},
@@ -44,7 +44,7 @@ pub use plan::Settings;
 pub use queue::Limits;
 pub use turns::Turns;
 
-use crate::{crd::SalesImport, ending, leader::Leadership, metrics::Metrics};
+use crate::{crd::SalesImport, ending, leader::Leadership, metrics::Metrics, readable::Readable};
 use apply::{ApplyError, Hands};
 pub(crate) use apply::{FIELD_MANAGER, is_refusal};
 use observe::Eyes;
@@ -65,8 +65,8 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 /// How long a reconcile waits for the first listing of Jobs and Pods.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A SalesImport as it is watched: one that this program can't read must not hide the others.
-type Watched = DeserializeGuard<SalesImport>;
+/// A SalesImport as it is watched.
+type Watched = Readable<SalesImport>;
 
 /// Why a SalesImport was not reconciled.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +94,8 @@ pub struct Shared {
     pub turns: Turns,
     /// Whether anything may be written.
     pub leadership: Leadership,
+    /// How everything is watched.
+    pub watches: watcher::Config,
 }
 
 struct Context {
@@ -112,15 +114,15 @@ pub async fn run(
     shared: Shared,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let Shared { settings, metrics, turns, leadership } = shared;
+    let Shared { settings, metrics, turns, leadership, watches } = shared;
     let recorder = Recorder::new(client.clone(), Reporter::from(FIELD_MANAGER));
-    let caches = Caches::empty();
+    let caches = Caches::empty(watches.clone());
     let eyes = Eyes { client: client.clone(), caches: caches.clone() };
     let hands =
         Hands { client: client.clone(), recorder, leadership, metrics, newest: Arc::default() };
     let (heard, scope) = (turns.clone(), namespace.map(str::to_owned));
     let (store, writer) = reflector::store();
-    let imports = watcher(api::<Watched>(&client, namespace), watcher::Config::default())
+    let imports = watcher(api::<Watched>(&client, namespace), watches)
         .default_backoff()
         .modify(trim)
         .inspect_ok(move |event| heard.hear(scope.as_deref(), event))

@@ -24,13 +24,12 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta},
+    core::{NamespaceResourceScope, PartialObjectMeta},
     runtime::{
         Controller,
         controller::{Action, Config},
         events::{Recorder, Reporter},
         reflector::ObjectRef,
-        watcher,
     },
 };
 use tokio::time::timeout;
@@ -38,9 +37,9 @@ use tokio::time::timeout;
 use crate::{
     crd::{SalesImport, SalesImportSchedule},
     ending,
-    leader::Leadership,
     metrics::Metrics,
-    sales_import::{FIELD_MANAGER, ImporterSettings, LIMIT, api},
+    readable::Readable,
+    sales_import::{FIELD_MANAGER, ImporterSettings, LIMIT, Shared, api},
 };
 use apply::{ApplyError, Hands};
 use observe::observe;
@@ -50,8 +49,8 @@ const CONTROLLER: &str = "salesimportschedule";
 /// Schedules that are looked at at the same time.
 const CONCURRENCY: u16 = 8;
 
-/// A schedule as it is watched: one that this program can't read must not hide the others.
-type Watched = DeserializeGuard<SalesImportSchedule>;
+/// A schedule as it is watched.
+type Watched = Readable<SalesImportSchedule>;
 
 /// Why a schedule was not reconciled.
 #[derive(Debug, thiserror::Error)]
@@ -77,22 +76,22 @@ struct Context {
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
-    (importer, metrics, leadership): (ImporterSettings, Metrics, Leadership),
+    shared: Shared,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let recorder = Recorder::new(client.clone(), Reporter::from(FIELD_MANAGER));
+    let Shared { settings, metrics, leadership, watches, .. } = shared;
     let hands = Hands { client: client.clone(), recorder, leadership };
-    let context = Context { hands, importer, metrics };
-    let scheduled = watcher::Config::default().labels(import::SCHEDULE);
+    let context = Context { hands, importer: settings.importer, metrics };
+    let scheduled = watches.clone().labels(import::SCHEDULE);
     let shutdown = shutdown.shared();
-    let controller =
-        Controller::new(api::<Watched>(&client, namespace), watcher::Config::default())
-            .watches(metadata::<SalesImport>(&client, namespace), scheduled.clone(), schedule_of)
-            .watches(metadata::<Job>(&client, namespace), scheduled.clone(), schedule_of)
-            .watches(metadata::<Pod>(&client, namespace), scheduled, schedule_of)
-            .with_config(Config::default().concurrency(CONCURRENCY))
-            .graceful_shutdown_on(shutdown.clone())
-            .run(reconcile, error_policy, Arc::new(context));
+    let controller = Controller::new(api::<Watched>(&client, namespace), watches)
+        .watches(metadata::<SalesImport>(&client, namespace), scheduled.clone(), schedule_of)
+        .watches(metadata::<Job>(&client, namespace), scheduled.clone(), schedule_of)
+        .watches(metadata::<Pod>(&client, namespace), scheduled, schedule_of)
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .graceful_shutdown_on(shutdown.clone())
+        .run(reconcile, error_policy, Arc::new(context));
     ending::soon_after(shutdown, controller).await;
 }
 

@@ -41,15 +41,17 @@ pub(crate) struct Caches {
     pub(crate) pods: Index<Pod>,
     /// Warnings, by the uid of the Job or Pod that they are about: a cache for each watch.
     warnings: [Index<Event>; WARNINGS.len()],
+    watches: watcher::Config,
 }
 
 impl Caches {
-    pub(crate) fn empty() -> Self {
+    pub(crate) fn empty(watches: watcher::Config) -> Self {
         Self {
             jobs: Index::by(owner),
             pods: Index::by(owner),
             warnings: WARNINGS
                 .map(|_| Index::by(|event: &Event| event.involved_object.uid.clone())),
+            watches,
         }
     }
 
@@ -64,7 +66,7 @@ impl Caches {
         client: &Client,
         namespace: Option<&str>,
     ) -> impl Stream<Item = watcher::Result<Job>> + use<> {
-        kept(api(client, namespace), ours(), self.jobs.clone(), trim_job)
+        kept(api(client, namespace), self.ours(), self.jobs.clone(), trim_job)
     }
 
     pub(crate) fn watch_pods(
@@ -72,7 +74,7 @@ impl Caches {
         client: &Client,
         namespace: Option<&str>,
     ) -> impl Stream<Item = watcher::Result<Pod>> + use<> {
-        kept(api(client, namespace), ours(), self.pods.clone(), trim_pod)
+        kept(api(client, namespace), self.ours(), self.pods.clone(), trim_pod)
     }
 
     pub(crate) fn watch_warnings(
@@ -81,10 +83,14 @@ impl Caches {
         namespace: Option<&str>,
     ) -> impl Stream<Item = watcher::Result<Event>> + use<> {
         let watches = self.warnings.iter().zip(WARNINGS).map(|(index, fields)| {
-            let config = watcher::Config::default().fields(fields);
+            let config = self.watches.clone().fields(fields);
             kept(api(client, namespace), config, index.clone(), trim_event).boxed()
         });
         stream::select_all(watches)
+    }
+
+    fn ours(&self) -> watcher::Config {
+        self.watches.clone().labels(SALES_IMPORT)
     }
 
     /// The warnings about a Job or a Pod.
@@ -102,10 +108,6 @@ impl Caches {
             _ => import_of(&self.pods.named(namespace, name)?),
         }
     }
-}
-
-fn ours() -> watcher::Config {
-    watcher::Config::default().labels(SALES_IMPORT)
 }
 
 /// A watch whose objects are kept in an index, without what nobody reads of them.
