@@ -200,6 +200,20 @@ fn every_way_in_which_an_import_may_go_wrong_names_the_tests_that_show_it() {
 }
 
 #[test]
+fn every_reason_of_a_condition_stands_on_a_page() {
+    let page = |name: &str| std::fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let pages = page("imports.md") + &page("schedules.md");
+    let reasons = std::fs::read_to_string(root().join("operator/src/crd/conditions.rs")).unwrap();
+    let reasons = reasons.lines().filter_map(|line| line.strip_suffix("\";")?.split_once(" = \""));
+    let reasons: Vec<_> = reasons.map(|(_, reason)| reason).collect();
+    assert!(reasons.len() > 20, "they have moved");
+    let is_there =
+        |reason: &str| ["`", "="].iter().any(|end| pages.contains(&format!("`{reason}{end}")));
+    let missing: Vec<_> = reasons.iter().filter(|reason| !is_there(reason)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn no_file_is_two_of_something() {
     for (path, text) in files(".", ".rs") {
         let lines = text.lines().count();

@@ -9,7 +9,7 @@ use k8s_openapi::api::batch::v1::Job;
 #[test]
 fn what_keeps_a_pod_from_starting_is_told_at_once_and_fails_at_the_deadline() {
     type Hinder = fn(&mut World, &str);
-    let cases: [(&str, &str, Hinder); 7] = [
+    let cases: [(&str, &str, Hinder); 8] = [
         ("ImagePullFailed", "no such image", |world, job| {
             world.container(
                 job,
@@ -21,6 +21,13 @@ fn what_keeps_a_pod_from_starting_is_told_at_once_and_fails_at_the_deadline() {
             world.container(
                 job,
                 &json!({"waiting": {"reason": "CreateContainerConfigError", "message": message}}),
+            );
+        }),
+        ("ContainerFailed", "no such file or directory", |world, job| {
+            let message = "failed to create containerd task: no such file or directory";
+            world.container(
+                job,
+                &json!({"waiting": {"reason": "RunContainerError", "message": message}}),
             );
         }),
         ("Unschedulable", "0/1 nodes are available", |world, job| {
