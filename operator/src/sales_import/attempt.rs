@@ -234,6 +234,13 @@ pub(crate) fn has_had_a_pod(job: &Job) -> bool {
     is_counted || has_ended(job)
 }
 
+/// Whether the Job was ever suspended, and resumed or not: a Pod that it had before is gone, and
+/// counted nowhere.
+pub(crate) fn was_ever_suspended(job: &Job) -> bool {
+    let conditions = job.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|one| one.type_ == "Suspended")
+}
+
 /// Whether it was the cluster, or somebody with rights in it, that ended the attempt of a Job: the
 /// Job or its Pod was deleted, evicted, preempted, or lost with its node.
 ///

@@ -146,5 +146,9 @@ fn what_a_suspended_job_had_published_is_believed_and_a_resumed_one_has_a_deadli
     assert_eq!(world.reason(), "Starting");
     world.pass(60);
     world.rest();
+    // Before it was suspended it may have had a Pod, which nothing tells of any more.
+    let settle = world.current().unwrap();
+    world.settle_answers(&settle);
+    world.rest();
     assert_eq!(world.reason(), "StartDeadlineExceeded");
 }

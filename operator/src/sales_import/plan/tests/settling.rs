@@ -134,6 +134,20 @@ fn what_was_published_while_nobody_looked_is_found_though_job_pod_and_events_are
 }
 
 #[test]
+fn what_was_published_before_its_job_was_suspended_is_found_too() {
+    let (mut world, job) = followed(json!({"deadlineSeconds": 3600}));
+    world.load_ends(&job, RunResult::Published);
+    world.suspend_job(&job, true);
+    world.jobs.get_mut(&job).unwrap().pods.clear();
+    world.pass(AWAY_SECONDS);
+    world.rest();
+    let settle = world.current().unwrap();
+    world.settle_answers(&settle);
+    world.rest();
+    assert_eq!(world.status().published_run, Some(1));
+}
+
+#[test]
 fn what_was_published_before_its_job_was_on_record_is_found_too() {
     let mut world = World::new(json!({"deadlineSeconds": 3600}));
     while world.made.is_empty() {

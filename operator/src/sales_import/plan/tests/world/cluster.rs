@@ -61,7 +61,11 @@ impl World {
         let Some(job) = self.jobs.get_mut(job).and_then(|seen| seen.job.as_mut()) else { return };
         job.spec.get_or_insert_default().suspend = Some(suspend);
         let began = Some(Time(self.now)).filter(|_| !suspend);
-        job.status.get_or_insert_default().start_time = began;
+        let status = job.status.get_or_insert_default();
+        status.start_time = began;
+        let suspended =
+            json!([{"type": "Suspended", "status": if suspend { "True" } else { "False" }}]);
+        status.conditions = Some(serde_json::from_value(suspended).unwrap());
     }
 
     /// The Job's end, as the Job controller tells it.
