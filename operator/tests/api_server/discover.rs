@@ -39,11 +39,11 @@ async fn until_listing(shop: &Shop, number: u64) -> Job {
     shop.api::<Job>().get(&job(&status).unwrap().name).await.unwrap()
 }
 
-fn file(name: &str, id: &str) -> Value {
+pub(crate) fn file(name: &str, id: &str) -> Value {
     json!({"id": id, "name": name, "bytes": 7, "version": format!("etag-{id}")})
 }
 
-fn listed(files: &[Value], more: u64) -> Value {
+pub(crate) fn listed(files: &[Value], more: u64) -> Value {
     json!({"result": "Listed", "files": files, "more": more, "young": 0, "unusable": 0, "gone": []})
 }
 

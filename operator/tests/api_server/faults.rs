@@ -23,11 +23,11 @@ use crate::{
 };
 
 /// Runs side by side, each with an operator and a namespace of its own.
-const AT_ONCE: usize = 40;
+pub(crate) const AT_ONCE: usize = 40;
 /// Longest life, with a fault in it and on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-const FAULTS: [Fault; 6] = [
+pub(crate) const FAULTS: [Fault; 6] = [
     Fault::EndsBefore,
     Fault::EndsAfter,
     Fault::AnswerLost,
@@ -158,7 +158,7 @@ async fn whatever_call_fails_the_import_ends_the_same_with_a_job_an_attempt() {
     let unmet = rights.iter().filter(|right| !kinds.contains(*right) && !watched(right));
     assert_eq!(unmet.count(), 0);
     // And from wherever it is made: each place has a kind of its own.
-    let places = places();
+    let places = places("sales_import");
     assert_eq!(kinds.len(), places.len(), "{kinds:#?} are met, by which of {places:#?}?");
     println!("{} runs with a fault", runs.len());
     let runs = runs.into_iter().map(|(life, call, fault)| live(life, Some((call, fault))));
@@ -180,9 +180,9 @@ fn granted() -> BTreeSet<String> {
     rights
 }
 
-/// Each place in the code of imports that calls the API server and waits for the answer.
-fn places() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sales_import");
+/// Each place in a folder of the code that calls the API server and waits for the answer.
+pub(crate) fn places(folder: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
     let mut places = Vec::new();
     for file in fs::read_dir(folder).unwrap().flatten() {
         let Ok(text) = fs::read_to_string(file.path()) else { continue };

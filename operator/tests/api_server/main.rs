@@ -14,5 +14,6 @@ mod outcomes;
 mod queue;
 mod restart;
 mod schedule;
+mod schedule_faults;
 mod support;
 mod unable;
