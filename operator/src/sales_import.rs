@@ -192,14 +192,19 @@ impl Context {
 #[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn error_policy(watched: Arc<Watched>, error: &Error, _context: Arc<Context>) -> Action {
     let (namespace, name) = (watched.namespace().unwrap_or_default(), watched.name_any());
+    let generation = watched.meta().generation;
     match error {
         Error::Unreadable(_) => {
-            tracing::error!(namespace, name, %error, "a SalesImport is left alone");
+            tracing::error!(namespace, name, generation, %error, "a SalesImport is left alone");
             Action::await_change()
         }
         Error::Apply(ApplyError::Outdated) => Action::requeue(Duration::from_millis(200)),
         Error::NotListed | Error::TooLong | Error::Observe(_) | Error::Apply(_) => {
-            tracing::warn!(namespace, name, %error, "a SalesImport is tried again");
+            let status = watched.0.as_ref().ok().and_then(|import| import.status.as_ref());
+            let attempt = status.and_then(|status| status.attempt);
+            tracing::warn!(
+                namespace, name, generation, attempt, %error, "a SalesImport is tried again"
+            );
             Action::requeue(Duration::from_secs(5))
         }
     }

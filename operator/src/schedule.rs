@@ -132,14 +132,17 @@ impl Context {
 #[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn error_policy(watched: Arc<Watched>, error: &Error, _context: Arc<Context>) -> Action {
     let (namespace, name) = (watched.namespace().unwrap_or_default(), watched.name_any());
+    let generation = watched.meta().generation;
     match error {
         Error::Unreadable(_) => {
-            tracing::error!(namespace, name, %error, "a SalesImportSchedule is left alone");
+            tracing::error!(namespace, name, generation, %error, "a SalesImportSchedule is left alone");
             Action::await_change()
         }
         Error::Apply(ApplyError::Outdated) => Action::requeue(Duration::from_millis(200)),
         Error::TooLong | Error::Observe(_) | Error::Apply(_) => {
-            tracing::warn!(namespace, name, %error, "a SalesImportSchedule is tried again");
+            tracing::warn!(
+                namespace, name, generation, %error, "a SalesImportSchedule is tried again"
+            );
             Action::requeue(Duration::from_secs(5))
         }
     }

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 ///
 /// Such a list comes from what the API server holds in memory, object by object, where pages are
 /// read from etcd and held as a whole on both sides. A server that can't refuses to watch in that
-/// way (before Kubernetes 1.32, where the feature `WatchList` is off by default).
+/// way: the feature `WatchList` is on by default in Kubernetes 1.32 and from 1.34 on.
 ///
 /// Source: <https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists>
 pub async fn settings<K>(api: &Api<K>) -> watcher::Config

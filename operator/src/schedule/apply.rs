@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     api::{Patch, PatchParams, PostParams},
-    core::NamespaceResourceScope,
+    core::{NamespaceResourceScope, ObjectMeta},
     runtime::events::{Event, EventType, Recorder},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -134,12 +134,12 @@ impl Hands {
     ) -> Result<(), ApplyError> {
         self.writer()?;
         let Announcement { reason, note, is_warning, .. } = announcement;
-        let (namespace, name) = (&schedule.metadata.namespace, &schedule.metadata.name);
+        let ObjectMeta { namespace, name, generation, .. } = &schedule.metadata;
         let type_ = if is_warning {
-            tracing::warn!(namespace, name, reason, "{note}");
+            tracing::warn!(namespace, name, generation, reason, "{note}");
             EventType::Warning
         } else {
-            tracing::info!(namespace, name, reason, "{note}");
+            tracing::info!(namespace, name, generation, reason, "{note}");
             EventType::Normal
         };
         let note = Some(note[..note.floor_char_boundary(MAX_NOTE)].into());
