@@ -13,6 +13,7 @@ mod life;
 pub(crate) mod one_node;
 mod program;
 mod seen;
+mod takeover;
 mod world;
 
 use anyhow::{Result, bail};
@@ -37,6 +38,8 @@ const MEMORY: &str = "memory";
 const IDLE: &str = "idle calls";
 const START: &str = "start";
 const CROWD_MEMORY: &str = "memory among finished ones";
+const AFTER_STOP: &str = "taking over after a stop";
+const AFTER_KILL: &str = "taking over after a kill";
 
 /// How much is measured.
 #[derive(Args, Clone, Copy, Debug)]
@@ -78,6 +81,7 @@ async fn measure(programs: &Programs, size: Size) -> Result<Rounds> {
     let mut round = Round::default();
     let template = control::run(&program, size, &mut round).await?;
     life::run(&program, size, &mut round).await?;
+    takeover::run(&program, &mut round).await?;
     crowd::run(&program, &template, size.finished, &mut round).await?;
     Ok(figures::single(round))
 }
@@ -112,6 +116,8 @@ fn print(table: &mut Table, measured: &Rounds, size: Size) -> Result<()> {
         ("O6", "calls a minute while nothing happens".into(), IDLE, None, OPERATOR_CALLS),
         ("O7", format!("start to the first new one's Job {crowd}"), START, None, SECONDS),
         ("O8", format!("peak memory {crowd}"), CROWD_MEMORY, None, MEBIBYTES),
+        ("O10", "the leader's stop to the next Job, longest".into(), AFTER_STOP, None, SECONDS),
+        ("O11", "the leader's kill to the next Job, longest".into(), AFTER_KILL, None, SECONDS),
     ] {
         table.figure((row, &what), measured, (name, peer), unit)?;
     }

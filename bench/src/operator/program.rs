@@ -33,6 +33,16 @@ pub(super) struct Operator {
 impl Operator {
     /// Starts it. `job_ttl`: seconds that Jobs are kept after the end.
     pub(super) fn start(program: &Path, world: &World, job_ttl: u32) -> Result<Self> {
+        Self::start_as("operator", program, world, job_ttl)
+    }
+
+    /// The same, as one of several.
+    pub(super) fn start_as(
+        name: &str,
+        program: &Path,
+        world: &World,
+        job_ttl: u32,
+    ) -> Result<Self> {
         let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = Command::new(program);
         command
@@ -43,7 +53,7 @@ impl Operator {
             .env("TAKINGS_MAX_RUNNING_PER_NAMESPACE", UNLIMITED)
             .env("TAKINGS_JOB_TTL_SECONDS", job_ttl.to_string());
         let started = Instant::now();
-        let daemon = world.simulation.run("operator", &command)?;
+        let daemon = world.simulation.run(name, &command)?;
         let pid = daemon.pid().context("the operator has ended at once")?;
         Ok(Self { daemon, pid, started })
     }
@@ -86,6 +96,12 @@ impl Operator {
             calm = if self.work()?.saturating_sub(before) <= AT_REST { calm + 1 } else { 0 };
         }
         Ok(())
+    }
+
+    /// Ends it as a kernel does that has no memory left.
+    pub(super) fn kill(self) -> Result<()> {
+        self.daemon.check()?;
+        self.daemon.stop(Signal::KILL, Duration::from_secs(30))
     }
 
     /// Stops it as a cluster does.
