@@ -143,6 +143,23 @@ fn operators_share_one_lease_of_their_namespace_and_may_touch_no_other() -> Resu
 }
 
 #[test]
+fn an_operator_of_some_namespaces_has_its_rights_there_and_nowhere_else() -> Result<()> {
+    let rights = |values: &[&str]| -> Result<Vec<(Value, Value)>> {
+        let documents = documents(&render(values)?)?;
+        let is_operators = |one: &&Value| {
+            one["metadata"]["name"] == "takings-operator" && one["roleRef"]["kind"].is_string()
+        };
+        let bound = documents.iter().filter(is_operators);
+        Ok(bound.map(|one| (one["kind"].clone(), one["metadata"]["namespace"].clone())).collect())
+    };
+    let role = |namespace: &str| (json!("RoleBinding"), json!(namespace));
+    let listed = rights(&["--set", "operator.watchNamespaces={shop,pier}"])?;
+    assert_eq!(listed, [role("shop"), role("pier")]);
+    assert_eq!(rights(&[])?, [(json!("ClusterRoleBinding"), Value::Null)]);
+    Ok(())
+}
+
+#[test]
 fn importers_are_reached_by_the_operator_alone_and_reach_what_they_need() -> Result<()> {
     let values = "operator.watchNamespaces={shop},networkPolicy.importer.namespaces={shop,pier}";
     let documents = documents(&render(&["--set", values])?)?;
@@ -158,6 +175,8 @@ fn importers_are_reached_by_the_operator_alone_and_reach_what_they_need() -> Res
             panic!("{policy:#}")
         };
         assert_eq!(from["podSelector"]["matchLabels"]["app.kubernetes.io/component"], "operator");
+        let release = json!({"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}});
+        assert_eq!(from["namespaceSelector"], release);
         let ports = |rule: &Value| {
             rule["ports"]
                 .as_array()
