@@ -35,17 +35,11 @@ pub(crate) async fn soon_after<T, E>(
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::jiff::SignedDuration;
-    use kube::{Client, Config, runtime::watcher};
+    use kube::{Client, Config};
     use prometheus::Registry;
     use tokio::net::TcpListener;
 
-    use crate::{
-        leader::Leadership,
-        metrics::Metrics,
-        sales_import::{ImporterSettings, Limits, Settings, Shared, Turns},
-        schedule,
-    };
+    use crate::{leader::Leadership, metrics::Metrics, sales_import::ImporterSettings, schedule};
 
     #[tokio::test]
     async fn a_controller_ends_also_where_the_api_server_has_never_answered() {
@@ -54,16 +48,7 @@ mod tests {
         let address = format!("http://{}", silent.local_addr().unwrap());
         let client = Client::try_from(Config::new(address.parse().unwrap())).unwrap();
         let metrics = Metrics::register(&Registry::new()).unwrap();
-        let shared = Shared {
-            settings: Settings {
-                importer: ImporterSettings::default(),
-                job_ttl: SignedDuration::from_hours(1),
-            },
-            turns: Turns::new(Limits { total: 1, per_namespace: 1 }, metrics.clone()),
-            metrics,
-            leadership: Leadership::unchallenged(),
-            watches: watcher::Config::default(),
-        };
-        schedule::run(client, None, shared, std::future::ready(())).await;
+        let with = (ImporterSettings::default(), metrics, Leadership::unchallenged());
+        schedule::run(client, None, with, std::future::ready(())).await;
     }
 }

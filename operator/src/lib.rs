@@ -40,4 +40,4 @@ pub mod requests;
 pub mod run;
 pub mod sales_import;
 pub mod schedule;
-pub mod watches;
+mod watches;

@@ -25,7 +25,7 @@ use crate::{
     metrics::Metrics,
     requests::Requests,
     sales_import::{self, Shared, Turns},
-    schedule, watches,
+    schedule,
 };
 
 /// Runs the operator until the shutdown.
@@ -97,18 +97,18 @@ impl Operator {
     async fn reconcile(&self, leadership: Leadership) {
         let namespaces = self.settings.namespaces();
         tracing::info!(namespaces = named(&namespaces), "reconciling SalesImports");
-        let first = namespaces.first().and_then(Option::as_deref);
+        let metrics = self.metrics.clone();
         let shared = Shared {
             settings: self.settings.controller(),
-            turns: Turns::new(self.settings.limits(), self.metrics.clone()),
-            metrics: self.metrics.clone(),
-            leadership,
-            watches: watches::settings(&sales_import::api::<SalesImport>(&self.client, first))
-                .await,
+            turns: Turns::new(self.settings.limits(), metrics.clone()),
+            metrics: metrics.clone(),
+            leadership: leadership.clone(),
         };
         let stop = || self.shutdown.clone().cancelled_owned();
         join_all(namespaces.iter().map(Option::as_deref).map(|namespace| {
-            let schedules = schedule::run(self.client.clone(), namespace, shared.clone(), stop());
+            let importer = shared.settings.importer.clone();
+            let with = (importer, metrics.clone(), leadership.clone());
+            let schedules = schedule::run(self.client.clone(), namespace, with, stop());
             let imports = sales_import::run(self.client.clone(), namespace, shared.clone(), stop());
             join(imports, schedules)
         }))

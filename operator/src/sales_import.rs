@@ -44,7 +44,9 @@ pub use plan::Settings;
 pub use queue::Limits;
 pub use turns::Turns;
 
-use crate::{crd::SalesImport, ending, leader::Leadership, metrics::Metrics, readable::Readable};
+use crate::{
+    crd::SalesImport, ending, leader::Leadership, metrics::Metrics, readable::Readable, watches,
+};
 use apply::{ApplyError, Hands};
 pub(crate) use apply::{FIELD_MANAGER, is_refusal};
 use observe::Eyes;
@@ -94,8 +96,6 @@ pub struct Shared {
     pub turns: Turns,
     /// Whether anything may be written.
     pub leadership: Leadership,
-    /// How everything is watched.
-    pub watches: watcher::Config,
 }
 
 struct Context {
@@ -114,15 +114,15 @@ pub async fn run(
     shared: Shared,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let Shared { settings, metrics, turns, leadership, watches } = shared;
+    let Shared { settings, metrics, turns, leadership } = shared;
     let recorder = Recorder::new(client.clone(), Reporter::from(FIELD_MANAGER));
-    let caches = Caches::empty(watches.clone());
+    let caches = Caches::empty();
     let eyes = Eyes { client: client.clone(), caches: caches.clone() };
     let hands =
         Hands { client: client.clone(), recorder, leadership, metrics, newest: Arc::default() };
     let (heard, scope) = (turns.clone(), namespace.map(str::to_owned));
     let (store, writer) = reflector::store();
-    let imports = watcher(api::<Watched>(&client, namespace), watches)
+    let imports = watches::watch(api::<Watched>(&client, namespace), watcher::Config::default())
         .default_backoff()
         .modify(trim)
         .inspect_ok(move |event| heard.hear(scope.as_deref(), event))

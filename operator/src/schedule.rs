@@ -30,6 +30,7 @@ use kube::{
         controller::{Action, Config},
         events::{Recorder, Reporter},
         reflector::ObjectRef,
+        watcher,
     },
 };
 use tokio::time::timeout;
@@ -37,9 +38,10 @@ use tokio::time::timeout;
 use crate::{
     crd::{SalesImport, SalesImportSchedule},
     ending,
+    leader::Leadership,
     metrics::Metrics,
     readable::Readable,
-    sales_import::{FIELD_MANAGER, ImporterSettings, LIMIT, Shared, api},
+    sales_import::{FIELD_MANAGER, ImporterSettings, LIMIT, api},
 };
 use apply::{ApplyError, Hands};
 use observe::observe;
@@ -76,22 +78,22 @@ struct Context {
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
-    shared: Shared,
+    (importer, metrics, leadership): (ImporterSettings, Metrics, Leadership),
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let recorder = Recorder::new(client.clone(), Reporter::from(FIELD_MANAGER));
-    let Shared { settings, metrics, leadership, watches, .. } = shared;
     let hands = Hands { client: client.clone(), recorder, leadership };
-    let context = Context { hands, importer: settings.importer, metrics };
-    let scheduled = watches.clone().labels(import::SCHEDULE);
+    let context = Context { hands, importer, metrics };
+    let scheduled = watcher::Config::default().labels(import::SCHEDULE);
     let shutdown = shutdown.shared();
-    let controller = Controller::new(api::<Watched>(&client, namespace), watches)
-        .watches(metadata::<SalesImport>(&client, namespace), scheduled.clone(), schedule_of)
-        .watches(metadata::<Job>(&client, namespace), scheduled.clone(), schedule_of)
-        .watches(metadata::<Pod>(&client, namespace), scheduled, schedule_of)
-        .with_config(Config::default().concurrency(CONCURRENCY))
-        .graceful_shutdown_on(shutdown.clone())
-        .run(reconcile, error_policy, Arc::new(context));
+    let controller =
+        Controller::new(api::<Watched>(&client, namespace), watcher::Config::default())
+            .watches(metadata::<SalesImport>(&client, namespace), scheduled.clone(), schedule_of)
+            .watches(metadata::<Job>(&client, namespace), scheduled.clone(), schedule_of)
+            .watches(metadata::<Pod>(&client, namespace), scheduled, schedule_of)
+            .with_config(Config::default().concurrency(CONCURRENCY))
+            .graceful_shutdown_on(shutdown.clone())
+            .run(reconcile, error_policy, Arc::new(context));
     ending::soon_after(shutdown, controller).await;
 }
 

@@ -22,7 +22,7 @@ use super::{
     Watched, api,
     job::{RUN, SALES_IMPORT},
 };
-use crate::index::Index;
+use crate::{index::Index, watches::watch};
 
 /// The warnings that tell why a Pod does not start and that no status shows. Only these are
 /// watched: a cluster has many others.
@@ -41,17 +41,15 @@ pub(crate) struct Caches {
     pub(crate) pods: Index<Pod>,
     /// Warnings, by the uid of the Job or Pod that they are about: a cache for each watch.
     warnings: [Index<Event>; WARNINGS.len()],
-    watches: watcher::Config,
 }
 
 impl Caches {
-    pub(crate) fn empty(watches: watcher::Config) -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             jobs: Index::by(owner),
             pods: Index::by(owner),
             warnings: WARNINGS
                 .map(|_| Index::by(|event: &Event| event.involved_object.uid.clone())),
-            watches,
         }
     }
 
@@ -66,7 +64,7 @@ impl Caches {
         client: &Client,
         namespace: Option<&str>,
     ) -> impl Stream<Item = watcher::Result<Job>> + use<> {
-        kept(api(client, namespace), self.ours(), self.jobs.clone(), trim_job)
+        kept(api(client, namespace), ours(), self.jobs.clone(), trim_job)
     }
 
     pub(crate) fn watch_pods(
@@ -74,7 +72,7 @@ impl Caches {
         client: &Client,
         namespace: Option<&str>,
     ) -> impl Stream<Item = watcher::Result<Pod>> + use<> {
-        kept(api(client, namespace), self.ours(), self.pods.clone(), trim_pod)
+        kept(api(client, namespace), ours(), self.pods.clone(), trim_pod)
     }
 
     pub(crate) fn watch_warnings(
@@ -83,14 +81,10 @@ impl Caches {
         namespace: Option<&str>,
     ) -> impl Stream<Item = watcher::Result<Event>> + use<> {
         let watches = self.warnings.iter().zip(WARNINGS).map(|(index, fields)| {
-            let config = self.watches.clone().fields(fields);
+            let config = watcher::Config::default().fields(fields);
             kept(api(client, namespace), config, index.clone(), trim_event).boxed()
         });
         stream::select_all(watches)
-    }
-
-    fn ours(&self) -> watcher::Config {
-        self.watches.clone().labels(SALES_IMPORT)
     }
 
     /// The warnings about a Job or a Pod.
@@ -110,6 +104,10 @@ impl Caches {
     }
 }
 
+fn ours() -> watcher::Config {
+    watcher::Config::default().labels(SALES_IMPORT)
+}
+
 /// A watch whose objects are kept in an index, without what nobody reads of them.
 fn kept<K>(
     api: Api<K>,
@@ -120,7 +118,7 @@ fn kept<K>(
 where
     K: Resource + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    watcher(api, config)
+    watch(api, config)
         .default_backoff()
         .modify(move |object| {
             object.managed_fields_mut().clear();

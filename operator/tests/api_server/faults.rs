@@ -36,16 +36,12 @@ pub(crate) const FAULTS: [Fault; 6] = [
     Fault::Answers(500, "InternalError"),
 ];
 
-/// What none of these lives needs: to tell an event again, what schedules do, and lists where an
-/// API server can't stream them.
-const ELSEWHERE: [&str; 7] = [
+/// What none of these lives needs: to tell an event again, and what schedules do.
+const ELSEWHERE: [&str; 4] = [
     "patch events",
     "create salesimports",
     "get salesimportschedules",
     "patch salesimportschedules/status",
-    "list jobs",
-    "list salesimports",
-    "list salesimportschedules",
 ];
 
 /// What a client calls that it asks an API server, or has it do.

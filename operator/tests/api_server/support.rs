@@ -26,7 +26,7 @@ use operator::{
     leader::Leadership,
     metrics::Metrics,
     sales_import::{self, ImporterSettings, Limits, Settings, Shared, Turns},
-    schedule, watches,
+    schedule,
 };
 use serde_json::{Value, json};
 use tokio::{sync::OnceCell, task::JoinHandle, time::timeout};
@@ -104,10 +104,10 @@ impl Shop {
         let operator = tokio::spawn(async move {
             let client = client_of(Some(USER.to_owned()), &calls).await;
             let turns = Turns::new(limits, metrics.clone());
-            let imports = Api::<SalesImport>::namespaced(client.clone(), &namespace);
-            let watches = watches::settings(&imports).await;
-            let shared = Shared { settings, metrics, turns, leadership, watches };
-            let schedules = schedule::run(client.clone(), Some(&namespace), shared.clone(), halted);
+            let importer = settings.importer.clone();
+            let with = (importer, metrics.clone(), leadership.clone());
+            let schedules = schedule::run(client.clone(), Some(&namespace), with, halted);
+            let shared = Shared { settings, metrics, turns, leadership };
             let imports = sales_import::run(client, Some(&namespace), shared, stopped);
             tokio::join!(imports, schedules);
         });
