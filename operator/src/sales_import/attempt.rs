@@ -229,16 +229,24 @@ pub(crate) fn has_had_a_pod(job: &Job) -> bool {
     let status = job.status.as_ref();
     let count = |count: Option<i32>| count.is_some_and(|count| count > 0);
     let is_counted = status.is_some_and(|status| {
-        count(status.active) || count(status.failed) || count(status.succeeded)
+        [status.active, status.failed, status.succeeded, status.terminating]
+            .map(count)
+            .contains(&true)
+            || status.uncounted_terminated_pods.as_ref().is_some_and(|pods| {
+                pods.failed.iter().chain(&pods.succeeded).any(|pods| !pods.is_empty())
+            })
     });
     is_counted || has_ended(job)
 }
 
-/// Whether the Job was ever suspended, and resumed or not: a Pod that it had before is gone, and
-/// counted nowhere.
-pub(crate) fn was_ever_suspended(job: &Job) -> bool {
+/// Whether the Job may have had a Pod before somebody suspended it: that Pod is gone, and counted
+/// nowhere. Each edit of its spec counts in its generation, from 1; one that was made suspended,
+/// as Kueue does it, has been resumed at most once in its second.
+pub(crate) fn may_have_run_before(job: &Job) -> bool {
     let conditions = job.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|one| one.type_ == "Suspended")
+    let was_suspended = conditions.into_iter().flatten().any(|one| one.type_ == "Suspended");
+    let first = if is_suspended(job) { 1 } else { 2 };
+    was_suspended && job.metadata.generation.is_none_or(|generation| generation > first)
 }
 
 /// Whether it was the cluster, or somebody with rights in it, that ended the attempt of a Job: the

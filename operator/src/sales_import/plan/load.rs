@@ -43,6 +43,10 @@ impl Planner<'_> {
             _ if self.now >= self.deadline() => self.deadline_exceeded(),
             progress if self.observed.import.spec.suspend => self.stop(progress, job),
             Progress::Ended(outcome) => self.retry_fault(*outcome),
+            // The clock that a Job ends by may be a little ahead.
+            Progress::TimedOut if later(self.now, LAG) >= self.deadline() => {
+                self.deadline_exceeded()
+            }
             Progress::TimedOut => self.retry(OUTLIVED),
             Progress::Lost(_) if self.may_be_untold() => (Action::None, Some(SOON)),
             Progress::Lost(message) => self.retry(&message),
@@ -275,7 +279,8 @@ impl Planner<'_> {
 
     /// From here on the run is settled, and no attempt is made any more.
     pub(super) fn give_up(&mut self, reason: &str, message: &str) -> Step {
-        if !self.has_surely_not_started() {
+        // Of a run that has ended all is known already.
+        if self.status.finish_time.is_none() && !self.has_surely_not_started() {
             self.status.importer_start_time.get_or_insert(Time(self.now));
         }
         self.status.next_attempt_time = None;

@@ -81,7 +81,7 @@ impl Planner<'_> {
         let (seen, recorded) = (&self.observed.load, self.status.job.as_ref());
         let is_made = recorded.is_some_and(|job| job.uid.is_some());
         match self.load_job() {
-            Some(job) if attempt::was_ever_suspended(job) => false,
+            Some(job) if attempt::may_have_run_before(job) => false,
             Some(job) => {
                 let waits = !seen.pods.is_empty() || !attempt::has_had_a_pod(job);
                 waits && !attempt::may_have_started(seen)

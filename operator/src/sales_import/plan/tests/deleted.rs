@@ -167,6 +167,22 @@ fn the_finalizer_comes_and_goes_with_the_field() {
 }
 
 #[test]
+fn one_that_has_failed_without_ever_starting_is_let_go_without_asking_the_ledger() {
+    let (mut world, job) = followed(json!({"onDelete": "Revert", "startDeadlineSeconds": 60}));
+    let message = "secret \"takings-importer\" not found";
+    let waiting = json!({"waiting": {"reason": "CreateContainerConfigError", "message": message}});
+    world.container(&job, &waiting);
+    world.pass(60);
+    world.rest();
+    assert_eq!(world.conditions(), ["Stalled", "Finished"]);
+    world.pass(7200);
+    world.delete();
+    world.rest();
+    assert!(world.is_gone());
+    assert_eq!(world.made.len(), 1);
+}
+
+#[test]
 fn what_was_published_while_nobody_looked_is_reverted_though_its_job_is_gone() {
     let (mut world, job) = followed(json!({"onDelete": "Revert"}));
     world.load_ends(&job, RunResult::Published);

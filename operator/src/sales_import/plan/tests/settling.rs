@@ -183,6 +183,22 @@ fn what_was_published_while_a_run_was_given_up_and_nobody_looked_is_found() {
 }
 
 #[test]
+fn a_job_that_a_queue_never_let_run_fails_without_the_ledger() {
+    for is_resumed in [false, true] {
+        let (mut world, job) = followed(json!({"deadlineSeconds": 3600}));
+        world.made_suspended(&job);
+        if is_resumed {
+            world.suspend_job(&job, false);
+            world.pod(&job, json!({"phase": "Pending"}));
+        }
+        world.pass(3600);
+        world.rest();
+        assert_eq!(world.conditions(), ["Stalled", "Finished"], "resumed: {is_resumed}");
+        assert_eq!(world.made.len(), 1);
+    }
+}
+
+#[test]
 fn a_job_that_was_never_made_fails_without_the_ledger() {
     let mut world = World::new(json!({"deadlineSeconds": 3600}));
     world.refuses = Some("exceeded quota".into());

@@ -292,6 +292,7 @@ impl World {
                 self.made.push(name.clone());
                 let mut job = *job;
                 job.metadata.uid = Some(format!("uid-of-{name}"));
+                job.metadata.generation = Some(1);
                 self.jobs.insert(name, Seen { job: Some(job), ..Seen::default() });
             }
             Action::Delete(jobs) => {

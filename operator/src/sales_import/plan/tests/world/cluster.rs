@@ -56,10 +56,20 @@ impl World {
         }
     }
 
+    /// A Job was made suspended, as Kueue does it.
+    pub(in super::super) fn made_suspended(&mut self, job: &str) {
+        self.suspend_job(job, true);
+        let Some(job) = self.jobs.get_mut(job).and_then(|seen| seen.job.as_mut()) else { return };
+        job.metadata.generation = Some(1);
+    }
+
     /// Somebody else suspends a Job, or resumes it.
     pub(in super::super) fn suspend_job(&mut self, job: &str, suspend: bool) {
         let Some(job) = self.jobs.get_mut(job).and_then(|seen| seen.job.as_mut()) else { return };
-        job.spec.get_or_insert_default().suspend = Some(suspend);
+        let former = job.spec.get_or_insert_default().suspend.replace(suspend);
+        if former != Some(suspend) {
+            *job.metadata.generation.get_or_insert_default() += 1;
+        }
         let began = Some(Time(self.now)).filter(|_| !suspend);
         let status = job.status.get_or_insert_default();
         status.start_time = began;
