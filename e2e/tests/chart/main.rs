@@ -146,8 +146,10 @@ fn operators_share_one_lease_of_their_namespace_and_may_touch_no_other() -> Resu
 fn an_operator_of_some_namespaces_has_its_rights_there_and_nowhere_else() -> Result<()> {
     let rights = |values: &[&str]| -> Result<Vec<(Value, Value)>> {
         let documents = documents(&render(values)?)?;
+        // Its Lease has a Role of its own.
         let is_operators = |one: &&Value| {
-            one["metadata"]["name"] == "takings-operator" && one["roleRef"]["kind"].is_string()
+            let name = &one["roleRef"]["name"];
+            one["subjects"][0]["name"] == "takings-operator" && name != "takings-operator-lease"
         };
         let bound = documents.iter().filter(is_operators);
         Ok(bound.map(|one| (one["kind"].clone(), one["metadata"]["namespace"].clone())).collect())
