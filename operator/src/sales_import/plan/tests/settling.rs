@@ -94,6 +94,18 @@ fn a_run_that_exceeds_its_deadline_is_ended_and_settled() {
 }
 
 #[test]
+fn a_job_whose_controllers_clock_is_ahead_ends_at_the_deadline() {
+    let (mut world, job) = followed(json!({"deadlineSeconds": 100}));
+    world.start(&job);
+    world.rest();
+    world.pass(99);
+    world.job_condition(&job, "FailureTarget", "DeadlineExceeded");
+    world.rest();
+    assert_eq!(world.reason(), "OutcomeUnknown");
+    assert_eq!(world.status().settle.unwrap().reason, "DeadlineExceeded");
+}
+
+#[test]
 fn a_job_that_ends_at_a_deadline_that_was_raised_is_followed_by_the_next_one() {
     let (mut world, job) = followed(json!({"deadlineSeconds": 100, "retries": 0}));
     world.start(&job);
