@@ -124,6 +124,16 @@ fn a_job_that_ends_at_a_deadline_that_was_raised_is_followed_by_the_next_one() {
 /// So long is the operator away that the events of what happened meanwhile are forgotten.
 const AWAY_SECONDS: i64 = 7200;
 
+fn is_found_after_being_away(mut world: World) {
+    world.pass(AWAY_SECONDS);
+    world.rest();
+    assert_eq!(world.reason(), "OutcomeUnknown");
+    let settle = world.current().unwrap();
+    world.settle_answers(&settle);
+    world.rest();
+    assert_eq!(world.status().published_run, Some(1));
+}
+
 #[test]
 fn what_was_published_while_nobody_looked_is_found_though_job_pod_and_events_are_gone() {
     for is_gone in [true, false] {
@@ -135,13 +145,7 @@ fn what_was_published_while_nobody_looked_is_found_though_job_pod_and_events_are
             world.job_condition(&job, "FailureTarget", "DeadlineExceeded");
             world.jobs.get_mut(&job).unwrap().pods.clear();
         }
-        world.pass(AWAY_SECONDS);
-        world.rest();
-        assert_eq!(world.reason(), "OutcomeUnknown");
-        let settle = world.current().unwrap();
-        world.settle_answers(&settle);
-        world.rest();
-        assert_eq!(world.status().published_run, Some(1), "the Job is gone: {is_gone}");
+        is_found_after_being_away(world);
     }
 }
 
@@ -151,12 +155,7 @@ fn what_was_published_before_its_job_was_suspended_is_found_too() {
     world.load_ends(&job, RunResult::Published);
     world.suspend_job(&job, true);
     world.jobs.get_mut(&job).unwrap().pods.clear();
-    world.pass(AWAY_SECONDS);
-    world.rest();
-    let settle = world.current().unwrap();
-    world.settle_answers(&settle);
-    world.rest();
-    assert_eq!(world.status().published_run, Some(1));
+    is_found_after_being_away(world);
 }
 
 #[test]
@@ -169,12 +168,7 @@ fn what_was_published_before_its_job_was_on_record_is_found_too() {
     assert_eq!(world.status().job.unwrap().uid, None);
     world.load_ends(&job, RunResult::Published);
     world.jobs.remove(&job);
-    world.pass(AWAY_SECONDS);
-    world.rest();
-    let settle = world.current().unwrap();
-    world.settle_answers(&settle);
-    world.rest();
-    assert_eq!(world.status().published_run, Some(1));
+    is_found_after_being_away(world);
 }
 
 #[test]
@@ -186,12 +180,7 @@ fn what_was_published_while_a_run_was_given_up_and_nobody_looked_is_found() {
     assert!(world.reconcile(true));
     world.load_ends(&job, RunResult::Published);
     world.jobs.remove(&job);
-    world.pass(AWAY_SECONDS);
-    world.rest();
-    let settle = world.current().unwrap();
-    world.settle_answers(&settle);
-    world.rest();
-    assert_eq!(world.status().published_run, Some(1));
+    is_found_after_being_away(world);
 }
 
 #[test]
