@@ -18,8 +18,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 /// An object, where it can be read.
 ///
-/// `kube::core::DeserializeGuard` does the same by way of a tree of values that is built twice,
-/// which takes three times as long: much where an operator starts among 50,000 objects.
+/// `kube::core::DeserializeGuard` does the same by way of a tree of values that is built twice: much
+/// work where an operator starts among thousands of objects.
 #[derive(Clone, Debug)]
 pub(crate) struct Readable<K>(pub(crate) Result<K, Unreadable>);
 

@@ -142,9 +142,8 @@ pub async fn run(
     ending::soon_after(shutdown, controller).await;
 }
 
-/// Leaves out what nobody reads: who wrote which field, and what kubectl has applied last.
+/// Leaves out what nobody reads: what kubectl has applied last.
 fn trim(import: &mut Watched) {
-    import.managed_fields_mut().clear();
     import.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 

@@ -137,7 +137,9 @@ fn error_policy(watched: Arc<Watched>, error: &Error, _context: Arc<Context>) ->
     let generation = watched.meta().generation;
     match error {
         Error::Unreadable(_) => {
-            tracing::error!(namespace, name, generation, %error, "a SalesImportSchedule is left alone");
+            tracing::error!(
+                namespace, name, generation, %error, "a SalesImportSchedule is left alone"
+            );
             Action::await_change()
         }
         Error::Apply(ApplyError::Outdated) => Action::requeue(Duration::from_millis(200)),

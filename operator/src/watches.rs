@@ -38,7 +38,7 @@ pub(crate) fn watch<K>(
     config: watcher::Config,
 ) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
 where
-    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+    K: Resource<DynamicType: Default> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let events = watcher(api.clone(), config.clone().streaming_lists()).boxed();
     let watch = Watch { events, is_listed: false, pages: Some((api, config)) };
@@ -50,7 +50,7 @@ where
 
 impl<K> Watch<K>
 where
-    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+    K: Resource<DynamicType: Default> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     async fn next(&mut self) -> Option<watcher::Result<Event<K>>> {
         loop {
@@ -60,7 +60,8 @@ where
                 Ok(Event::InitDone) => self.is_listed = true,
                 Err(error) if self.can_not_stream(error) => {
                     if let Some((api, config)) = self.pages.take() {
-                        tracing::info!(%error, "{} are listed in pages", std::any::type_name::<K>());
+                        let kind = K::kind(&K::DynamicType::default()).into_owned();
+                        tracing::info!(%error, kind, "objects are listed in pages");
                         self.events = watcher(api, config).boxed();
                         continue;
                     }

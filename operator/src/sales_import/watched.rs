@@ -116,7 +116,14 @@ fn kept<K>(
     trim: fn(&mut K),
 ) -> impl Stream<Item = watcher::Result<K>>
 where
-    K: Resource + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
+    K: Resource<DynamicType: Default>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
 {
     watch(api, config)
         .default_backoff()

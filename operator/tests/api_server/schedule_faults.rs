@@ -94,8 +94,8 @@ async fn whatever_call_fails_a_tick_and_a_file_become_one_import_each() {
 /// One life, with at most one fault in it.
 async fn live(life: Life, fault: Option<(String, Fault)>) -> Calls {
     let told = format!("{life:?} with {fault:?}");
-    // How often a status is written depends on what else happens.
     let is_whole = fault.is_none();
+    // How often a status is written depends on what else happens.
     let must_strike = fault.as_ref().is_some_and(|(call, _)| call.ends_with("#1"));
     let calls = fault.map_or_else(Calls::default, |(call, fault)| Calls::with(&call, fault));
     let mut shop = Shop::open_without_operator().await;

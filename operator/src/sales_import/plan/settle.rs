@@ -34,10 +34,6 @@ const HOW_TO_TRY_AGAIN: &str =
 const HOW_TO_KEEP: &str =
     "To let it go and keep its sales, set its annotation takings.dev/keep-sales to true.";
 
-fn is_refused(reason: &str) -> bool {
-    [conditions::JOB_REFUSED, conditions::JOB_NAME_TAKEN].contains(&reason)
-}
-
 impl Planner<'_> {
     pub(super) fn settle(&mut self, next_run: Option<&'static str>) -> Step {
         let Some(mut settle) = self.status.settle.clone() else { return self.load() };
@@ -259,4 +255,9 @@ impl Planner<'_> {
             }
         }
     }
+}
+
+/// Whether a Job was not made, for certain.
+fn is_refused(reason: &str) -> bool {
+    [conditions::JOB_REFUSED, conditions::JOB_NAME_TAKEN].contains(&reason)
 }
